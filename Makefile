@@ -1,0 +1,55 @@
+# `make demo` runs the main job, `make test` the tests; each sets itself up.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+
+.PHONY: help install demo test check serve bench lock schema golden clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+$(INSTALLED): requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one with PYTHON=…" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+install: $(INSTALLED) ## make .venv with the `newsletter` command in it
+
+demo: $(INSTALLED) ## the main job from nothing, on sample data and the bundled sandbox
+	$(BIN)/newsletter demo
+
+test: $(INSTALLED) ## all tests
+	$(BIN)/python -m pytest -n auto
+
+check: $(INSTALLED) ## lint, format, types, who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+serve: $(INSTALLED) ## the web pages on http://127.0.0.1:8000
+	$(BIN)/newsletter db upgrade
+	$(BIN)/newsletter serve
+
+bench: $(INSTALLED) ## speed, bytes and memory of a send, as a table
+	$(BIN)/python -m benchmarks.send
+
+schema: $(INSTALLED) ## write docs/comparison.schema.json anew
+	$(BIN)/python -m newsletter.comparisons.record > docs/comparison.schema.json
+
+golden: $(INSTALLED) ## write the golden letters of the tests anew; look at the diff before committing
+	UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/rendering
+
+lock: ## resolve requirements.txt anew (with hashes, naming no host)
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet uv
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --extra postgres --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --upgrade --quiet -o requirements.txt
+	rm -rf $(VENV)-lock
+
+clean: ## remove .venv and what the tools left
+	rm -rf $(VENV) $(VENV)-lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo-week

@@ -1,0 +1,16 @@
+"""Where do the files lie that belong to the program but are not code?
+
+In a checkout beside the packages, in an installed wheel inside `newsletter/bundled`.
+"""
+
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+_BUNDLED = _HERE / "bundled"
+_ROOT = _BUNDLED if _BUNDLED.is_dir() else _HERE.parent
+
+TEMPLATES = _ROOT / "templates"
+"""`letters/` (MJML and text) and `pages/` (HTML)."""
+
+MIGRATIONS = _ROOT / "migrations"
+"""Alembic's folder."""

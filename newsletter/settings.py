@@ -1,0 +1,191 @@
+"""What can be set from outside? Environment variables that begin with `NEWSLETTER_`, also read from `.env`.
+
+Read once, by `assembly`. A wrong one stops the start with its name and what is wrong; secrets show in no repr.
+"""
+
+import re
+from datetime import timedelta
+from email.utils import parseaddr
+from ipaddress import ip_address
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from newsletter.db import open_engine
+
+PREFIX = "NEWSLETTER_"
+DEVELOPMENT_KEY = "for development only: links signed with it can be forged by anyone"
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # seconds
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+class SettingsError(ValueError):
+    """A setting is wrong; the text names each one and says what is wrong, a line each."""
+
+
+def _duration(value: Any) -> Any:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", value.strip()) if isinstance(value, str) else None
+    if isinstance(value, str) and not match:
+        raise ValueError("wants a number and a unit: 90s, 10m, 6h or 2d")
+    return timedelta(seconds=float(match[1]) * UNITS[match[2]]) if match else value
+
+
+def _slot(value: Any) -> Any:
+    match = re.fullmatch(r"(\w{3}) ([01]\d|2[0-3]):([0-5]\d)", value.strip()) if isinstance(value, str) else None
+    if isinstance(value, str) and (not match or match[1].title() not in WEEKDAYS):
+        raise ValueError("wants a weekday and a time of day, like Tue 09:00")
+    return (WEEKDAYS.index(match[1].title()), int(match[2]), int(match[3])) if match else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Slot = Annotated[tuple[int, int, int], BeforeValidator(_slot)]
+"""Weekday (0 is Monday), hour and minute, in the newsletter's zone."""
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default. `.env.example` has a line on each."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    database_url: str = Field(default="sqlite:///newsletter.db", repr=False)  # may hold a password
+    base_url: str = "http://127.0.0.1:8000"
+    secret_key: SecretStr = SecretStr(DEVELOPMENT_KEY)
+    name: str = Field(default="Weekly AI Tool Verdicts", min_length=1, max_length=80)
+    timezone: str = "UTC"
+    provider: Literal["outbox", "postmark", "smtp"] = "outbox"
+    outbox_dir: str = "outbox"
+    postmark_server_token: SecretStr | None = None
+    postmark_api_url: str = "https://api.postmarkapp.com/"
+    postmark_stream: str = "broadcast"
+    smtp_url: SecretStr | None = None
+    from_: str = Field(default="Weekly AI Tool Verdicts <verdicts@example.com>", validation_alias=f"{PREFIX}FROM")
+    reply_to: str | None = None
+    postal_address: str = Field(default="1 Example Street, 00000 Exampletown", min_length=1, max_length=200)
+    unsubscribe: Literal["own", "provider"] = "own"
+    draft_at: Slot = (0, 7, 0)
+    send_at: Slot = (1, 9, 0)
+    max_lateness: Duration = timedelta(hours=6)
+    approval: Literal["required", "automatic"] = "required"
+    provider_timeout: Duration = timedelta(seconds=60)
+    settle: Duration = timedelta(minutes=10)
+    log_format: Literal["console", "json"] = "console"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The newsletter's own time zone."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def carries_real_mail(self) -> bool:
+        """Whether letters leave this machine, so that placeholders and development keys must not stand in them."""
+        if self.provider == "postmark":
+            return not _is_loopback(self.postmark_api_url)
+        if self.provider == "smtp" and self.smtp_url:
+            return not _is_loopback(self.smtp_url.get_secret_value())
+        return False
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        open_engine(value).dispose()
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("wants an address like https://verdicts.example.com")
+        return value.rstrip("/")
+
+    @field_validator("postmark_api_url")
+    @classmethod
+    def _api_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+            raise ValueError("wants an address without a path, like https://api.postmarkapp.com/")
+        if parts.scheme == "http" and not _is_loopback(value):
+            raise ValueError("would send the token unencrypted: use https")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("wants an IANA time zone, like Europe/Berlin")
+        return value
+
+    @field_validator("from_", "reply_to")
+    @classmethod
+    def _mailbox(cls, value: str | None) -> str | None:
+        if value is not None and (
+            not re.fullmatch(r"[^@\s]+@[^@\s]+", parseaddr(value)[1]) or "\n" in value or "\r" in value
+        ):
+            raise ValueError("wants an address, like Weekly Verdicts <verdicts@example.com>")
+        return value
+
+    @field_validator("settle", "provider_timeout", "max_lateness")
+    @classmethod
+    def _positive(cls, value: timedelta) -> timedelta:
+        if value <= timedelta(0):
+            raise ValueError("wants more than 0 seconds")
+        return value
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        wrong = []
+        if self.provider == "postmark" and not self.postmark_server_token:
+            wrong.append("POSTMARK_SERVER_TOKEN: PROVIDER=postmark needs it")
+        if self.provider == "smtp" and not self.smtp_url:
+            wrong.append("SMTP_URL: PROVIDER=smtp needs it, like smtp://user:password@mail.example.com:587")
+        if self.settle < self.provider_timeout and self.carries_real_mail:
+            wrong.append(
+                "SETTLE: must not be shorter than PROVIDER_TIMEOUT, or a batch still under way may be sent twice"
+            )
+        wrong += [*self._placeholders()] if self.carries_real_mail else []
+        if wrong:
+            raise ValueError("\n".join(PREFIX + line for line in wrong))
+        return self
+
+    def _placeholders(self) -> list[str]:
+        wrong = []
+        fields = type(self).model_fields
+        if self.secret_key.get_secret_value() == DEVELOPMENT_KEY:
+            wrong.append("SECRET_KEY: real mail needs a long random one, or anybody could unsubscribe everybody")
+        if not self.base_url.startswith("https://"):
+            wrong.append("BASE_URL: real mail needs the https:// address of your pages, for the links in it")
+        if self.from_ == fields["from_"].default:
+            wrong.append("FROM: real mail needs your own address here")
+        if self.postal_address == fields["postal_address"].default:
+            wrong.append("POSTAL_ADDRESS: real mail needs your own here; the law asks for it")
+        return wrong
+
+
+def load(**given: Any) -> Settings:
+    """Read the settings; `given` overrides the environment. Raises SettingsError."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_lines(error))) from None
+
+
+def _lines(error: ValidationError) -> list[str]:
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False):
+        reason = problem["msg"].removeprefix("Value error, ")
+        name = str(problem["loc"][0]).upper().removeprefix(PREFIX) if problem["loc"] else ""
+        lines.append(f"{PREFIX}{name}: {reason}" if name else reason)
+    return lines
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
