@@ -1,0 +1,159 @@
+"""Which issues are there, in which state, and what is in them? The Issue table and the queries on it.
+
+One comparison belongs to one issue by a unique row (`issue_comparisons`, keyed by the comparison), not by a window of
+time: a late page rolls into the next issue, never into two and never into none.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import CheckConstraint, Index
+from sqlmodel import Field, Session, col, delete, select
+
+from newsletter.comparisons.comparison import ComparisonRow
+from newsletter.db import Table, one_of
+from newsletter.issues.week import Week
+
+DRAFT: Final = "draft"
+APPROVED: Final = "approved"
+HELD: Final = "held"
+SENDING: Final = "sending"
+SENT: Final = "sent"
+
+MOVES = {
+    DRAFT: {APPROVED: "an editor approved what was previewed"},
+    APPROVED: {
+        DRAFT: "an editor took the approval back",
+        HELD: "its time had passed by more than MAX_LATENESS, or it had changed since it was approved",
+        SENDING: "the audience was drawn up",
+    },
+    HELD: {
+        DRAFT: "an editor took the approval back",
+        APPROVED: "an editor gave it another time",
+        SENDING: "an editor sent it all the same",
+    },
+    SENDING: {SENT: "nothing is queued, under way or in doubt any more"},
+    SENT: {},
+}
+"""Every state, and what may follow it and why."""
+
+
+class IllegalMove(ValueError):
+    """An issue cannot go from its state into another one; the text says so to an editor."""
+
+
+class Issue(Table, table=True):
+    """One week's issue."""
+
+    __tablename__ = "issues"
+    __table_args__ = (CheckConstraint(one_of("state", MOVES), name="state"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    week: str = Field(unique=True)
+    state: str = DRAFT
+    subject: str
+    """Made from the lead comparison."""
+    preheader: str
+    own_subject: str | None = None
+    """An editor's; it overrules the made one."""
+    own_preheader: str | None = None
+    send_at: datetime
+    """When it is to go out, UTC."""
+    previewed_digest: str | None = None
+    """Digest of the letter that was last previewed."""
+    digest: str | None = None
+    """Digest of the letter that was approved."""
+    letter_id: int | None = Field(default=None, foreign_key="letters.id")
+    """The letter that goes out, frozen when the audience is drawn up."""
+    held_because: str | None = None
+    created_at: datetime
+    approved_at: datetime | None = None
+    sent_at: datetime | None = None
+
+    @property
+    def subject_line(self) -> str:
+        """The subject that goes out."""
+        return self.own_subject or self.subject
+
+    @property
+    def preheader_line(self) -> str:
+        """The preheader that goes out."""
+        return self.own_preheader or self.preheader
+
+
+class IssueComparison(Table, table=True):
+    """A comparison's one place in one issue."""
+
+    __tablename__ = "issue_comparisons"
+    __table_args__ = (Index("ix_issue_comparisons_place", "issue_id", "place", unique=True),)
+
+    comparison_id: int = Field(primary_key=True, foreign_key="comparisons.id")
+    issue_id: int = Field(foreign_key="issues.id")
+    place: int
+    """0 leads."""
+
+
+def move(issue: Issue, state: str) -> None:
+    """Bring an issue into a state. Raises IllegalMove where its state does not allow it."""
+    if state not in MOVES[issue.state]:
+        raise IllegalMove(f"issue {issue.week} is {issue.state}; it cannot become {state}")
+    issue.state = state
+
+
+def find(session: Session, week: Week) -> Issue | None:
+    """The issue of a week, or None."""
+    return session.exec(select(Issue).where(Issue.week == str(week)).with_for_update()).one_or_none()
+
+
+def every(session: Session) -> list[Issue]:
+    """All issues, the newest week first."""
+    return list(session.exec(select(Issue).order_by(col(Issue.week).desc())))
+
+
+def in_state(session: Session, *states: str) -> list[Issue]:
+    """The issues in these states, the oldest week first."""
+    return list(session.exec(select(Issue).where(col(Issue.state).in_(states)).order_by(Issue.week)))
+
+
+def sent(session: Session) -> list[Issue]:
+    """The issues that readers have (or are just getting), the newest week first: all that the archive may show."""
+    return in_state(session, SENDING, SENT)[::-1]
+
+
+def before(session: Session, week: Week) -> Issue | None:
+    """The issue of the latest week before this one."""
+    return session.exec(select(Issue).where(Issue.week < str(week)).order_by(col(Issue.week).desc())).first()
+
+
+def comparison_ids(session: Session, issue_id: int) -> list[int]:
+    """The comparisons of an issue in their order; the first one leads."""
+    places = select(IssueComparison).where(IssueComparison.issue_id == issue_id).order_by(col(IssueComparison.place))
+    return [place.comparison_id for place in session.exec(places)]
+
+
+def available(session: Session, until: datetime, issue_id: int | None) -> list[tuple[int, datetime]]:
+    """(comparison id, published at) of all published before `until` that no issue has, or that this one has."""
+    taken = select(IssueComparison.comparison_id)
+    if issue_id is not None:
+        taken = taken.where(IssueComparison.issue_id != issue_id)
+    query = select(ComparisonRow.id, ComparisonRow.published_at).where(
+        ComparisonRow.published_at < until, col(ComparisonRow.id).not_in(taken)
+    )
+    return [(number, at) for number, at in session.exec(query) if number is not None]
+
+
+def assign(session: Session, issue_id: int, comparison_ids: Sequence[int]) -> None:
+    """Give an issue exactly these comparisons, in this order. A comparison of another issue breaks the unique row."""
+    session.exec(delete(IssueComparison).where(col(IssueComparison.issue_id) == issue_id))
+    session.add_all(
+        IssueComparison(comparison_id=number, issue_id=issue_id, place=place)
+        for place, number in enumerate(comparison_ids)
+    )
+    session.flush()
+
+
+def week_of_each_comparison(session: Session) -> dict[int, str]:
+    """Comparison id -> the week of the issue that has it."""
+    query = select(IssueComparison.comparison_id, Issue.week).join(Issue)
+    return dict(session.exec(query).all())
