@@ -3,15 +3,16 @@
 from alembic import context
 from sqlalchemy import Engine
 
-import newsletter.comparisons.comparison
-import newsletter.delivery.ledger
-import newsletter.issues.issue
 import subscribers.consent
 import subscribers.subscriber  # noqa: F401  # each module above puts its tables into the metadata
 from newsletter.db import Table
 
+ADVISORY_LOCK = 0x4E4C4D47  # "NLMG"; one number for all upgrades of a database
+
 engine: Engine = context.config.attributes["engine"]
 with engine.connect() as connection:
+    if connection.dialect.name == "postgresql":  # SQLite has the write lock already
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
     # Batch mode: SQLite cannot alter most things, so Alembic copies the table instead.
     # One transaction over all: a migration is there whole or not at all, and two processes wait for each other.
     context.configure(

@@ -11,10 +11,13 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
 
 BUSY_TIMEOUT = 30_000  # milliseconds that a SQLite transaction waits for another one's write lock
+
+WANTED = "wants sqlite:///FILE or postgresql://USER@HOST/NAME"
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -43,15 +46,26 @@ def open_engine(url: str) -> Engine:
     `sqlite:///file.db` (relative), `sqlite:////path/file.db` (absolute) or `postgresql://user@host/name`.
     Raises ValueError for other databases, and for SQLite in memory, which no two connections would share.
     """
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # theirs do not say what would be right
+        raise ValueError(WANTED) from None
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        try:
+            return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        except ModuleNotFoundError:
+            raise ValueError("PostgreSQL needs psycopg: pip install 'weekly-ai-tool-verdicts[postgres]'") from None
     if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
-        raise ValueError("wants sqlite:///FILE or postgresql://USER@HOST/NAME")
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT / 1000})
+        raise ValueError(WANTED)
+    engine = create_engine(parsed.set(drivername="sqlite"), connect_args={"timeout": BUSY_TIMEOUT / 1000})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def only_reads(session: Session) -> bool:
+    """Whether this is a session of `reading`: it takes no locks."""
+    return bool(session.get_bind().get_execution_options().get("read_only", False))
 
 
 def is_sqlite(engine: Engine | Connection) -> bool:
@@ -76,7 +90,7 @@ def reading(engine: Engine) -> AbstractContextManager[Session]:
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     """Set what SQLite forgets with every connection, and hand transactions over to `_begin_sqlite`."""
-    connection.isolation_level = None  # type: ignore[attr-defined]  # or sqlite3 begins transactions too late
+    connection.isolation_level = None  # or sqlite3 begins transactions too late
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
     # NORMAL may lose the last commits when the power goes, and with them the word that a batch was being sent.

@@ -4,7 +4,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, inspect
 
 from newsletter.places import MIGRATIONS
 
@@ -24,8 +24,14 @@ def upgrade(engine: Engine) -> None:
 
 def current(engine: Engine) -> str | None:
     """The migration that the database is at; None for an empty one."""
-    with engine.connect() as connection:
+    with engine.execution_options(read_only=True).connect() as connection:  # or it would wait for a writer
         return MigrationContext.configure(connection).get_current_revision()
+
+
+def is_empty(engine: Engine) -> bool:
+    """Whether the database holds no table at all, ours or anybody's."""
+    with engine.execution_options(read_only=True).connect() as connection:
+        return not inspect(connection).get_table_names()
 
 
 def newest() -> str | None:

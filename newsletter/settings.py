@@ -5,14 +5,15 @@ Read once, by `assembly`. A wrong one stops the start with its name and what is 
 
 import re
 from datetime import timedelta
-from email.utils import parseaddr
+from email.utils import getaddresses
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
 from newsletter.db import open_engine
 
@@ -30,7 +31,10 @@ def _duration(value: Any) -> Any:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", value.strip()) if isinstance(value, str) else None
     if isinstance(value, str) and not match:
         raise ValueError("wants a number and a unit: 90s, 10m, 6h or 2d")
-    return timedelta(seconds=float(match[1]) * UNITS[match[2]]) if match else value
+    try:
+        return timedelta(seconds=float(match[1]) * UNITS[match[2]]) if match else value
+    except OverflowError:
+        raise ValueError("is longer than any clock can tell") from None
 
 
 def _slot(value: Any) -> Any:
@@ -41,7 +45,7 @@ def _slot(value: Any) -> Any:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Slot = Annotated[tuple[int, int, int], BeforeValidator(_slot)]
+Slot = Annotated[tuple[int, int, int], NoDecode, BeforeValidator(_slot)]  # NoDecode: or it would have to be JSON
 """Weekday (0 is Monday), hour and minute, in the newsletter's zone."""
 
 
@@ -99,7 +103,7 @@ class Settings(BaseSettings):
     @classmethod
     def _web_address(cls, value: str) -> str:
         parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        if not _is_web(value) or parts.query or parts.fragment:
             raise ValueError("wants an address like https://verdicts.example.com")
         return value.rstrip("/")
 
@@ -107,10 +111,32 @@ class Settings(BaseSettings):
     @classmethod
     def _api_address(cls, value: str) -> str:
         parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        if not _is_web(value) or parts.path.strip("/") or parts.query or parts.fragment:
             raise ValueError("wants an address without a path, like https://api.postmarkapp.com/")
         if parts.scheme == "http" and not _is_loopback(value):
             raise ValueError("would send the token unencrypted: use https")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp_address(cls, value: SecretStr | None) -> SecretStr | None:
+        parts = urlsplit(value.get_secret_value()) if value else None
+        if parts and (parts.scheme not in ("smtp", "smtps") or not parts.hostname):
+            raise ValueError("wants an address like smtp://user:password@mail.example.com:587")
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _some_key(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().strip(", "):
+            raise ValueError("holds no key; leave it empty for development, or make a long random one")
+        return value
+
+    @field_validator("name", "postal_address", "postmark_stream")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        if not value.isprintable() or not value.strip():
+            raise ValueError("wants one line of text")
         return value
 
     @field_validator("timezone")
@@ -123,10 +149,9 @@ class Settings(BaseSettings):
     @field_validator("from_", "reply_to")
     @classmethod
     def _mailbox(cls, value: str | None) -> str | None:
-        if value is not None and (
-            not re.fullmatch(r"[^@\s]+@[^@\s]+", parseaddr(value)[1]) or "\n" in value or "\r" in value
-        ):
-            raise ValueError("wants an address, like Weekly Verdicts <verdicts@example.com>")
+        found = getaddresses([value]) if value is not None and value.isprintable() else []
+        if value is not None and not (len(found) == 1 and re.fullmatch(r"[^@\s]+@[^@\s]+", found[0][1])):
+            raise ValueError("wants one address, like Weekly Verdicts <verdicts@example.com>")
         return value
 
     @field_validator("settle", "provider_timeout", "max_lateness")
@@ -147,7 +172,9 @@ class Settings(BaseSettings):
             wrong.append(
                 "SETTLE: must not be shorter than PROVIDER_TIMEOUT, or a batch still under way may be sent twice"
             )
-        wrong += [*self._placeholders()] if self.carries_real_mail else []
+        if self.draft_at >= self.send_at:
+            wrong.append("DRAFT_AT: must be earlier in the week than SEND_AT, or there is nothing to send")
+        wrong += self._placeholders() if self.carries_real_mail else []
         if wrong:
             raise ValueError("\n".join(PREFIX + line for line in wrong))
         return self
@@ -172,6 +199,8 @@ def load(**given: Any) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         raise SettingsError("\n".join(_lines(error))) from None
+    except (SourceError, UnicodeDecodeError) as error:
+        raise SettingsError(f".env cannot be read: {error}") from None
 
 
 def _lines(error: ValidationError) -> list[str]:
@@ -181,6 +210,12 @@ def _lines(error: ValidationError) -> list[str]:
         name = str(problem["loc"][0]).upper().removeprefix(PREFIX) if problem["loc"] else ""
         lines.append(f"{PREFIX}{name}: {reason}" if name else reason)
     return lines
+
+
+def _is_web(url: str) -> bool:
+    """Whether this is an http address. Raises ValueError for a port or a host that cannot be."""
+    parts = urlsplit(url)
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
 
 
 def _is_loopback(url: str) -> bool:

@@ -1,5 +1,6 @@
 """Who gets an issue? Every active subscriber, and nobody else."""
 
+import sqlalchemy
 from sqlalchemy import ColumnElement, Select, func
 from sqlmodel import Session, col, select
 
@@ -16,9 +17,9 @@ def is_suppressed() -> ColumnElement[bool]:
     return col(Subscriber.status) == SUPPRESSED
 
 
-def member_ids() -> Select[tuple[int | None]]:
+def member_ids() -> Select[int | None]:
     """The ids of the audience, as a query to insert from: the list is never read into memory."""
-    return select(Subscriber.id).where(belongs())
+    return sqlalchemy.select(col(Subscriber.id)).where(belongs())
 
 
 def size(session: Session) -> int:

@@ -15,7 +15,7 @@ UNSUBSCRIBE: Final = "unsubscribe"
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-class BadToken(ValueError):
+class BadToken(ValueError):  # noqa: N818  the name says what happened
     """The token was not made by us for this purpose. It says no more than that."""
 
 

@@ -5,8 +5,8 @@ has left or is suppressed comes back through a file.
 """
 
 import csv
+import io
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ COLUMNS = ("email", "status", "source", "consented_at")
 MAX_FIELD = 10_000  # characters; more in one field means that a quote was never closed
 
 
-class CannotRead(ValueError):
+class CannotRead(ValueError):  # noqa: N818  the name says what happened
     """The file as a whole cannot be read; nothing of it was stored."""
 
 
@@ -53,9 +53,10 @@ def import_csv(session: Session, path: Path, source: str | None, now: datetime) 
     name), `consented_at` (ISO 8601; default: `now`). Other columns are not read. Raises CannotRead.
     """
     report = Report()
-    for line, row in _rows(path):
+    header, rows = _read(path)
+    for line, cells in rows:
         try:
-            _import_row(session, row, source or path.name, now, report)
+            _import_row(session, _named(header, cells), source or path.name, now, report)
         except ValueError as error:
             report.bad.append(BadRow(line, str(error)))
     return report
@@ -85,11 +86,21 @@ def _moment(written: str) -> datetime | None:
         moment = datetime.fromisoformat(written)
     except ValueError:
         raise ValueError(f"consented_at is {written!r}; write it like 2026-11-18T09:00:00Z") from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError(f"consented_at is {written!r}, which no calendar has in UTC") from None
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (line, row) of every row that is not blank, the columns' names in lower case."""
+def _named(header: list[str], cells: list[str]) -> dict[str, str]:
+    """A row by its columns' names. Raises ValueError where there are more: a comma too many moves what follows it."""
+    if any(cell.strip() for cell in cells[len(header) :]):
+        raise ValueError(f"has {len(cells)} fields and the header {len(header)}; put quotes around a comma")
+    return {**dict.fromkeys(header, ""), **dict(zip(header, cells, strict=False))}
+
+
+def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header's names in lower case, and (line, fields) of every row that is not blank. Raises CannotRead."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -98,17 +109,17 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         raise CannotRead(f"{path}: {error.strerror or error}") from None
     if "\0" in text:
         raise CannotRead(f"{path}: holds NUL bytes; this is no text file")
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    rows = []
+    line = 1
     try:
-        header = [name.strip().lower() for name in next(reader, [])]
-        if "email" not in header:
-            raise CannotRead(f'{path}:1: the header line has no column "email"')
-        start = reader.line_num + 1
-        for cells in reader:
-            line, start = start, reader.line_num + 1
+        for cells in (reader := csv.reader(io.StringIO(text), strict=True)):
             if any(len(cell) > MAX_FIELD for cell in cells):
                 raise CannotRead(f"{path}:{line}: a quote is opened here and never closed")
-            if any(cell.strip() for cell in cells):
-                yield line, {**dict.fromkeys(header, ""), **dict(zip(header, cells, strict=False))}
+            rows.append((line, cells))
+            line = reader.line_num + 1
     except csv.Error as error:
-        raise CannotRead(f"{path}:{reader.line_num}: {error}") from None
+        raise CannotRead(f"{path}:{line}: {error}; is there a quote that is never closed?") from None
+    header = [name.strip().lower() for name in rows[0][1]] if rows else []
+    if header.count("email") != 1:
+        raise CannotRead(f'{path}:1: the header line must have one column "email"')
+    return header, [(line, cells) for line, cells in rows[1:] if any(cell.strip() for cell in cells)]

@@ -12,7 +12,7 @@ from sqlalchemy import CheckConstraint, Index
 from sqlmodel import Field, Session, col, delete, select
 
 from newsletter.comparisons.comparison import ComparisonRow
-from newsletter.db import Table, one_of
+from newsletter.db import Table, one_of, only_reads
 from newsletter.issues.week import Week
 
 DRAFT: Final = "draft"
@@ -39,7 +39,7 @@ MOVES = {
 """Every state, and what may follow it and why."""
 
 
-class IllegalMove(ValueError):
+class IllegalMove(ValueError):  # noqa: N818  the name says what happened
     """An issue cannot go from its state into another one; the text says so to an editor."""
 
 
@@ -102,8 +102,9 @@ def move(issue: Issue, state: str) -> None:
 
 
 def find(session: Session, week: Week) -> Issue | None:
-    """The issue of a week, or None."""
-    return session.exec(select(Issue).where(Issue.week == str(week)).with_for_update()).one_or_none()
+    """The issue of a week, or None. Where the session may write, nobody else changes the issue until it ends."""
+    query = select(Issue).where(Issue.week == str(week))
+    return session.exec(query if only_reads(session) else query.with_for_update()).one_or_none()
 
 
 def every(session: Session) -> list[Issue]:

@@ -24,14 +24,11 @@ class Week:
     @classmethod
     def parse(cls, written: str) -> Self:
         """Read `2026-W47`. Raises ValueError, also for a week that the year does not have."""
-        match = re.fullmatch(r"(\d{4})-W(\d{2})", written.strip().upper())
-        try:
-            if not match:
-                raise ValueError
-            date.fromisocalendar(int(match[1]), int(match[2]), 1)
-        except ValueError:
-            raise ValueError(f"{written!r} is no ISO week; write it like 2026-W47") from None
-        return cls(int(match[1]), int(match[2]))
+        match = re.fullmatch(r"([0-9]{4})-W([0-9]{2})", written.strip().upper())
+        week = cls(int(match[1]), int(match[2])) if match else None
+        if week is None or not week._exists():
+            raise ValueError(f"{written!r} is no ISO week; write it like 2026-W47")
+        return week
 
     @classmethod
     def of(cls, moment: datetime, zone: ZoneInfo) -> Self:
@@ -71,6 +68,16 @@ class Week:
         """The first time after its end that the slot's weekday and time of day come round, UTC."""
         weekday, hour, minute = slot
         return _moment(self.after().first_day() + timedelta(days=weekday), time(hour, minute), zone)
+
+    def _exists(self) -> bool:
+        """Whether its year has it, and every time zone its neighbours."""
+        try:
+            self.before().before()
+            self.after().after()
+        except (ValueError, OverflowError):
+            return False
+        else:
+            return True
 
     def _shifted(self, weeks: int) -> Self:
         year, number, _ = (self.first_day() + timedelta(weeks=weeks)).isocalendar()

@@ -1,0 +1,66 @@
+"""All commands together, and how errors end: one clear line on stderr, exit status 1, no traceback."""
+
+import sys
+from typing import Annotated
+
+import typer
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from newsletter.cli import comparisons, issues, readers, system
+from newsletter.cli.console import Failure, tell
+from newsletter.settings import SettingsError
+from newsletter.weekly import CannotDo
+
+app = typer.Typer(
+    help="Makes and sends the weekly letter of AI tool verdicts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(comparisons.app, name="comparisons")
+app.add_typer(issues.app, name="issues")
+app.add_typer(readers.app, name="subscribers")
+app.add_typer(system.database, name="db")
+app.command()(system.demo)
+app.command()(system.serve)
+app.command()(system.sandbox)
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an unexpected error came from.")] = False,
+) -> None:
+    _State.debug = debug
+
+
+class _State:
+    """What the options before the command said."""
+
+    debug = False
+
+
+def main() -> None:
+    """Run the command line. Exit status 0: done; 1: it could not be done; 2: wrong usage."""
+    try:
+        app(prog_name="newsletter", standalone_mode=True)
+    except (CannotDo, Failure, SettingsError) as error:
+        _end(str(error))
+    except (OperationalError, DatabaseError) as error:
+        if _State.debug:
+            raise
+        _end(f"the database says: {' '.join(str(error.orig).split())} (NEWSLETTER_DATABASE_URL names it)")
+    except OSError as error:
+        if _State.debug:
+            raise
+        _end(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+    except KeyboardInterrupt:
+        _end("interrupted; run the same command again to go on")
+    except Exception as error:  # a user is owed a line, not a traceback
+        if _State.debug:
+            raise
+        _end(f"unexpected error, a defect of ours: {type(error).__name__}: {error} (`newsletter --debug …` says where)")
+
+
+def _end(text: str) -> None:
+    tell(f"newsletter: {text}")
+    sys.exit(1)

@@ -1,0 +1,88 @@
+"""What do commands print, and where? Results on stdout, everything else on stderr.
+
+With `--json` one document is all that stdout gets. A progress bar shows on a terminal, plain lines elsewhere.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, NoReturn
+
+import orjson
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from newsletter.delivery.ledger import Accounting
+
+LINE_EVERY = 5.0  # seconds between plain progress lines
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+_stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Failure(Exception):  # noqa: N818  the name says what happened
+    """A command could not do what it was asked for; the text is shown as it is, and the exit status is 1."""
+
+
+def say(text: str) -> None:
+    """Print a result."""
+    print(text)
+
+
+def tell(text: str) -> None:
+    """Print a remark, which is no result."""
+    _stderr.print(escape(text))
+
+
+def fail(text: str) -> NoReturn:
+    """End the command with exit status 1 and a line on stderr."""
+    raise Failure(text)
+
+
+def say_json(document: Any) -> None:
+    """Print one JSON document; datetimes in ISO 8601, UTC."""
+    sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def say_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows under their headings. Where stdout is no terminal, nothing is cut to its width."""
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=500)
+        with console.capture() as captured:
+            console.print(table)
+        print("\n".join(line.rstrip() for line in captured.get().splitlines()))
+        return
+    console.print(table)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[Accounting], None]]:
+    """Show how a send gets on, for as long as the block runs; yields what to call with each new accounting."""
+    if not _stderr.is_terminal:
+        yield _plain_lines(what)
+        return
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_stderr, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda books: bar.update(task, total=books.audience, completed=books.audience - books.unsettled)
+
+
+def _plain_lines(what: str) -> Callable[[Accounting], None]:
+    last = time.monotonic()
+
+    def show(books: Accounting) -> None:
+        nonlocal last
+        if time.monotonic() - last >= LINE_EVERY:
+            last = time.monotonic()
+            tell(f"{what}: {books.audience - books.unsettled} of {books.audience}, {books.in_doubt} in doubt")
+
+    return show

@@ -1,0 +1,84 @@
+"""`newsletter demo`, `serve`, `sandbox` and `db …`: the program itself."""
+
+import os
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from newsletter import migrations
+from newsletter.assembly import assemble
+from newsletter.cli.console import fail, say, say_table, tell
+from newsletter.cli.issues import equation
+from newsletter.db import reading
+from newsletter.demo import run_demo
+from newsletter.invariants import violations
+from newsletter.sandbox import server as sandbox_server
+
+database = typer.Typer(help="The database.", no_args_is_help=True)
+
+
+@database.command()
+def upgrade() -> None:
+    """Bring the database to the newest migration."""
+    with closing(assemble()) as assembly:
+        before = migrations.current(assembly.bare_engine)
+        migrations.upgrade(assembly.bare_engine)
+    newest = migrations.newest()
+    say(f"the database is at migration {newest}" + ("; nothing to do" if before == newest else f" (was {before})"))
+
+
+@database.command()
+def check() -> None:
+    """Say whether every invariant holds."""
+    with closing(assemble()) as assembly, reading(assembly.engine) as session:
+        wrong = violations(session)
+    for line in wrong:
+        tell(line)
+    if wrong:
+        fail(f"{len(wrong)} things are wrong with the database; stop sending until they are understood")
+    say("every invariant holds")
+
+
+def demo(
+    directory: Annotated[
+        Path, typer.Option("--dir", metavar="DIR", help="Where the demo's database and letters go; made anew.")
+    ] = Path("demo-week"),
+    serve_: Annotated[bool, typer.Option("--serve", help="Stay, with the inbox and the pages open.")] = False,
+) -> None:
+    """Run the main job from nothing: three weeks of sample comparisons, 40 readers, the bundled sandbox."""
+    with run_demo(directory) as shown:
+        say_table(
+            ["issue", "state", "accounting"],
+            [(week.week, week.state, equation(week.accounting)) for week in shown.weeks],
+        )
+        say(f"\nThe sandbox received {shown.received} letters; readers who had an issue twice: {shown.twice}.")
+        say(f"The letters lie in {shown.letters}/ as .eml files, which mail programs open.")
+        if serve_:
+            os.environ.update(shown.environment)
+            tell(f"inbox on {shown.inbox}, pages on http://127.0.0.1:8000/ (Ctrl-C ends both)")
+            uvicorn.run("newsletter.web.app:create_app", factory=True, port=8000, log_level="warning")
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
+) -> None:
+    """Serve the web pages."""
+    assemble().close()  # wrong settings end here, with a line
+    tell(f"serving on http://{host}:{port}/ (Ctrl-C ends it)")
+    uvicorn.run(
+        "newsletter.web.app:create_app", factory=True, host=host, port=port, log_level="warning", access_log=False
+    )
+
+
+def sandbox(
+    port: Annotated[int, typer.Option(help="The port on 127.0.0.1 to listen on.")] = 8025,
+    token: Annotated[str, typer.Option(help="The server token that it accepts.")] = "sandbox-token",  # noqa: S107
+    webhook: Annotated[str | None, typer.Option(metavar="URL", help="Where to post what becomes of messages.")] = None,
+) -> None:
+    """Run a Postmark-compatible provider on loopback, with an inbox page. Nothing leaves this machine."""
+    tell(f"sandbox on http://127.0.0.1:{port}/ with server token {token} (Ctrl-C ends it)")
+    sandbox_server.serve(port=port, token=token, webhook_url=webhook)

@@ -1,0 +1,12 @@
+"""A letter reaches an inbox, once.
+
+* `provider`: the Provider protocol, its outcomes and its errors
+* `postmark`, `smtp`, `outbox`: who carries letters
+* `postmark_client`, `postmark_answers`, `postmark_message`, `postmark_template`: the four parts of speaking to Postmark
+* `mime`: a filled letter as an RFC 5322 message, for the two that need one
+* `wire`: what of ours may be written into a message's head
+* `ledger`: one row per reader and letter: draw up, claim, record, account
+* `sender_lock`: one sender at a time; a dead one is noticed at once
+* `send`: claim -> provider -> record, until nothing is queued
+* `reconcile`: rows whose outcome is unknown: ask the provider, then decide
+"""

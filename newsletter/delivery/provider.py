@@ -1,0 +1,112 @@
+"""Who carries letters? The protocol that every provider keeps, and what may be done after each outcome.
+
+An outcome is a value, one per recipient and in the order of the recipients. Outcomes are three, not two:
+what was refused may be tried again, what is unknown never blindly.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from newsletter.delivery import wire
+from newsletter.message import Letter, Recipient
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The provider has taken the message and gave it an id. Never send it again."""
+
+    message_id: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The provider has not taken the message, and said why in its own words.
+
+    `passing`: the reason may go away, an editor may try again. Otherwise another try is useless.
+    """
+
+    reason: str
+    passing: bool = False
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """The provider may have the message or not. Ask it (`Provider.find`) before anything else."""
+
+    reason: str
+
+
+Outcome = Accepted | Refused | Unknown
+
+
+class NothingSent(Exception):  # noqa: N818  the name says what happened
+    """Nothing of a batch has left, for a reason that would stop every other batch too.
+
+    The rows may go back into the queue; the run stops and shows the reason (one line, what to do about it).
+    """
+
+
+class CannotAsk(Exception):  # noqa: N818  the name says what happened
+    """The provider could not be asked just now. Nothing may be concluded; ask again later."""
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What every message of a send shares besides the letter.
+
+    `sender` and `reply_to` are addresses as in RFC 5322 (`Name <name@example.com>`); `stream` is the provider's
+    channel; `tag` groups messages in the provider's statistics (the week); `list_id` is the List-Id header's value.
+    Raises ValueError for a line break in any of them: each becomes a header.
+    """
+
+    sender: str
+    stream: str
+    tag: str
+    list_id: str
+    reply_to: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("sender", "stream", "tag", "list_id", "reply_to"):
+            wire.one_line(f"the envelope's {name}", getattr(self, name) or "")
+
+
+class Provider(Protocol):
+    """Carries one letter to many recipients, each batch in its own cheapest way.
+
+    Safe to call from several threads at once.
+    """
+
+    name: str
+    max_batch: int
+    """The largest number of recipients that `send` takes."""
+
+    def send(self, letter: Letter, envelope: Envelope, recipients: Sequence[Recipient], batch: str) -> list[Outcome]:
+        """Send one batch and return an outcome per recipient, in order.
+
+        `batch` (32 hex digits) and each recipient's `row` travel with every message. Called once per batch
+        key: the caller never repeats one. Raises NothingSent, and nothing else, whatever the provider does.
+        """
+        ...
+
+    def find(self, envelope: Envelope, batch: str) -> Mapping[str, str]:
+        """Row -> message id of all messages of a batch that the provider shows as accepted.
+
+        A row that is missing proves nothing. Raises CannotAsk.
+        """
+        ...
+
+    def probe(self, envelope: Envelope, batch: str) -> None:
+        """Send a message to nobody under a batch key of its own, so that `find` can be seen to work.
+
+        Raises CannotAsk. A provider whose `find` cannot lag does nothing.
+        """
+        ...
+
+    def probe_is_visible(self, envelope: Envelope, batch: str) -> bool:
+        """Whether the probe sent under this key shows in the provider's search. Raises CannotAsk."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections. Idempotent."""
+        ...

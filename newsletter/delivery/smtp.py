@@ -1,0 +1,255 @@
+"""How does an SMTP server carry a letter? One message a reader, one connection a batch.
+
+Promises: a message is in doubt only between its last byte and the server's answer; before, it was not sent, after, it
+was taken or refused. Nothing in doubt is sent again. The password is in no text that comes out of here.
+"""
+
+import smtplib
+import socket
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from newsletter.delivery import wire
+from newsletter.delivery.mime import MimeFiller, filler_for
+from newsletter.delivery.provider import Accepted, CannotAsk, Envelope, NothingSent, Outcome, Refused, Unknown
+from newsletter.message import Letter, Recipient
+
+CONNECT_TIMEOUT = 10  # seconds
+TROUBLE = (smtplib.SMTPException, OSError)
+STARTTLS = ("required", "offered", "never")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the SMTP server is and how to speak to it."""
+
+    host: str
+    port: int
+    tls: bool
+    starttls: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+class SmtpProvider:
+    """An SMTP server by URL: `smtp://user:password@host:587?starttls=required` or `smtps://…` (TLS from the start).
+
+    `starttls` is `required`, `offered` (used where the server offers it) or `never`. Without it: `never` on
+    loopback, `required` where there is a password to protect, else `offered`. User and password are
+    percent-encoded. `timeout` is in seconds, for each answer; `now` (aware) dates the messages.
+    Raises ValueError for a URL that is none of this.
+    """
+
+    name = "smtp"
+    max_batch = 50
+
+    def __init__(
+        self, url: str, timeout: float = 60.0, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self.server = read_url(url)
+        self._timeout = timeout
+        self._now = now
+
+    def __repr__(self) -> str:
+        return f"SmtpProvider({self.server.host!r}, {self.server.port})"
+
+    def send(self, letter: Letter, envelope: Envelope, recipients: Sequence[Recipient], batch: str) -> list[Outcome]:
+        """Send one batch over one connection; see Provider.send.
+
+        A connection that breaks is made again once, for the messages that had not begun.
+        """
+        if not recipients:
+            return []
+        try:
+            wire.key("the batch", batch)
+            filler = filler_for(letter, envelope)
+        except ValueError as error:
+            raise NothingSent(f"the letter cannot be sent: {error}") from None
+        outcomes: list[Outcome] = []
+        connection: smtplib.SMTP | None = None
+        connections = 0
+        stopped = ""
+        try:
+            for recipient in recipients:
+                if connection is None or connection.sock is None:
+                    if connections < 2 and not stopped:
+                        connections += 1
+                        try:
+                            connection = self._connect()
+                        except (*TROUBLE, ValueError) as error:  # ValueError: a host or password outside ASCII
+                            stopped = self._explain(error)
+                    else:
+                        stopped = stopped or "the SMTP server broke the connection twice"
+                if stopped:
+                    if not outcomes:
+                        raise NothingSent(stopped)
+                    outcomes.append(Refused(f"not sent: {stopped}", passing=True))
+                    continue
+                assert connection is not None
+                try:
+                    message = filler.fill(recipient, batch, self._now())
+                except KeyError as error:
+                    outcomes.append(Refused(f"no value for the merge field {error}"))
+                except ValueError as error:
+                    outcomes.append(Refused(f"cannot be written: {error}"))
+                else:
+                    first = not any(isinstance(outcome, Accepted | Unknown) for outcome in outcomes)
+                    outcomes.append(self._send_one(connection, filler, recipient, message, first=first))
+        finally:
+            if connection is not None:
+                _hang_up(connection)
+        return outcomes
+
+    def find(self, envelope: Envelope, batch: str) -> Mapping[str, str]:  # noqa: ARG002  the protocol's
+        """Raise CannotAsk, always."""
+        raise CannotAsk("an SMTP server keeps no record that could be asked; look into its log for the batch key")
+
+    def probe(self, envelope: Envelope, batch: str) -> None:
+        """Raise CannotAsk: there is no search whose working could be seen."""
+        self.find(envelope, batch)
+
+    def probe_is_visible(self, envelope: Envelope, batch: str) -> bool:
+        """Raise CannotAsk, see `probe`."""
+        return bool(self.find(envelope, batch))
+
+    def close(self) -> None:
+        """No connection outlives its batch."""
+
+    def _connect(self) -> smtplib.SMTP:
+        """Connect, encrypt, log in. Raises smtplib.SMTPException or OSError, having closed the connection."""
+        server = self.server
+        context = ssl.create_default_context()
+        connect_timeout = min(CONNECT_TIMEOUT, self._timeout)
+        name = _own_name()
+        connection: smtplib.SMTP
+        if server.tls:
+            connection = smtplib.SMTP_SSL(
+                server.host, server.port, local_hostname=name, timeout=connect_timeout, context=context
+            )
+        else:
+            connection = smtplib.SMTP(server.host, server.port, local_hostname=name, timeout=connect_timeout)
+        try:
+            assert connection.sock is not None
+            connection.sock.settimeout(self._timeout)
+            # The final dot is a packet of its own, which must not wait for the answer to the one before.
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.ehlo_or_helo_if_needed()
+            offered = connection.has_extn("starttls")
+            if not server.tls and (server.starttls == "required" or (server.starttls == "offered" and offered)):
+                connection.starttls(context=context)
+                connection.ehlo_or_helo_if_needed()
+            if server.user is not None:
+                connection.login(server.user, server.password or "")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _send_one(
+        self, connection: smtplib.SMTP, filler: MimeFiller, recipient: Recipient, message: bytes, *, first: bool
+    ) -> Outcome:
+        """Hand over one message. Leaves the connection closed where it is of no more use.
+
+        Raises NothingSent where the sender is refused before anything of the batch has left.
+        """
+        try:
+            code, words = connection.mail(filler.sender.address)
+            if code != 250:
+                reason = f"the SMTP server refuses our sender ({code} {self._clean(words)}): check NEWSLETTER_FROM"
+                _reset(connection)
+                if first:
+                    raise NothingSent(reason)
+                return Refused(reason, passing=True)
+            code, words = connection.rcpt(wire.address(recipient.email))
+            if code not in (250, 251, 252):
+                return self._refused(connection, code, words)
+            code, words = connection.docmd("DATA")
+            if code != 354:
+                return self._refused(connection, code, words)
+            # RFC 5321, 4.5.2: a dot that begins a line is doubled. The first line is a header.
+            connection.send(message.replace(b"\r\n.", b"\r\n.."))
+        except TROUBLE as error:
+            # Without its final dot a message is not taken.
+            connection.close()
+            return Refused(f"not sent: {self._explain(error)}", passing=True)
+        try:
+            connection.send(b".\r\n")
+            code, words = connection.getreply()
+        except TROUBLE as error:
+            connection.close()
+            return Unknown(f"the SMTP server did not say whether it took the message: {self._explain(error)}")
+        if 200 <= code < 300:
+            return Accepted(filler.message_id(recipient))
+        if 400 <= code < 600:
+            return self._refused(connection, code, words)
+        connection.close()
+        return Unknown(f"the SMTP server answered the message with {code} {self._clean(words)}")
+
+    def _refused(self, connection: smtplib.SMTP, code: int, words: bytes) -> Refused:
+        """5xx is for good, 4xx may pass (RFC 5321, 4.2.1); 421 announces that the server hangs up."""
+        if code == 421:
+            connection.close()
+        else:
+            _reset(connection)
+        return Refused(f"the SMTP server said {code} {self._clean(words)}", passing=not 500 <= code < 600)
+
+    def _explain(self, error: BaseException) -> str:
+        where = f"{self.server.host}:{self.server.port}"
+        if isinstance(error, smtplib.SMTPAuthenticationError):
+            words = self._clean(error.smtp_error)
+            return f"the SMTP server {where} refuses our login ({words}): check NEWSLETTER_SMTP_URL"
+        return f"trouble with the SMTP server {where} ({self._clean(str(error))}): check NEWSLETTER_SMTP_URL"
+
+    def _clean(self, words: bytes | str) -> str:
+        text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+        if self.server.password:
+            text = text.replace(self.server.password, "[password]")
+        return " ".join(text.split())
+
+
+def read_url(url: str) -> Server:
+    """Read an SMTP URL. Raises ValueError, which does not repeat the URL: it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("the SMTP URL is not a URL") from None
+    if parts.scheme not in ("smtp", "smtps") or not host:
+        raise ValueError("the SMTP URL wants smtp://host:port or smtps://host:port")
+    user = unquote(parts.username) if parts.username else None
+    password = unquote(parts.password) if parts.password else None
+    loopback = host in _LOOPBACK or host.startswith("127.")
+    default = "never" if loopback else "required" if user else "offered"
+    starttls = parse_qs(parts.query).get("starttls", [default])[-1]
+    if starttls not in STARTTLS:
+        raise ValueError(f"starttls in the SMTP URL is one of {', '.join(STARTTLS)}")
+    tls = parts.scheme == "smtps"
+    return Server(host, port or (465 if tls else 587), tls, starttls, user, password)
+
+
+def _own_name() -> str:
+    # Not socket.getfqdn, which may wait for a name server for many seconds.
+    name = socket.gethostname()
+    return name if "." in name else "[127.0.0.1]"
+
+
+def _reset(connection: smtplib.SMTP) -> None:
+    """End a transaction that was refused, so that the next can begin."""
+    try:
+        code, _ = connection.rset()
+    except TROUBLE:
+        code = 0
+    if code != 250:
+        connection.close()
+
+
+def _hang_up(connection: smtplib.SMTP) -> None:
+    try:
+        if connection.sock is not None:
+            connection.quit()
+    except TROUBLE:
+        connection.close()

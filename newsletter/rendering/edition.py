@@ -1,0 +1,36 @@
+"""What is a letter made of? Everything that shows in an issue, and nothing else.
+
+The same edition gives the same bytes on any day and any machine: no clock, no settings, no database.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from newsletter.comparisons.record import Comparison
+from newsletter.links import Links
+
+
+@dataclass(frozen=True)
+class Masthead:
+    """Whose letter it is: the settings that show in it."""
+
+    name: str
+    """The newsletter's name, as readers know it."""
+    postal_address: str
+    """Where the sender can be reached by post, on one line; the law asks for it."""
+    links: Links
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One week's issue, ready to be rendered."""
+
+    week: str
+    """ISO week, `2026-W47`."""
+    first_day: date
+    """Monday of the week; the last day is six days later."""
+    subject: str
+    preheader: str
+    comparisons: tuple[Comparison, ...]
+    """In the order in which they show; the first one leads. Each has its slug."""
+    masthead: Masthead

@@ -1,0 +1,156 @@
+"""What does somebody read who wants no HTML?
+
+Pure. Promises the same words and links as the HTML part, in lines of at most 72 columns, except for addresses of web
+pages, which stand whole on lines of their own.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+from newsletter.rendering.armour import in_text, isolate
+from newsletter.rendering.card import Card, Pair, Side
+from newsletter.rendering.excerpt import clusters
+from newsletter.rendering.page import Page, in_words
+
+WIDTH = 72
+"""Columns of a line."""
+
+_LABEL = 20  # columns of the scoreboard's first column
+_GAP = 2
+_CELL = (WIDTH - _LABEL - 2 * _GAP) // 2
+
+
+def issue(page: Page) -> str:
+    """The text part of a letter, with a line feed at its end."""
+    lines = [
+        *_wrap(page.name),
+        *_wrap(page.when),
+        "",
+        *_wrap(page.headline),
+        "=" * WIDTH,
+        *_wrap(page.introduction),
+        "",
+        *_glance(page.cards[1:]),
+        "View in browser:",
+        page.view_url,
+        "Unsubscribe:",
+        "%%UNSUBSCRIBE_URL%%",
+    ]
+    for card in page.cards:
+        lines += ["", "", *_card(card, len(page.cards))]
+    lines += [
+        "",
+        "",
+        "-" * WIDTH,
+        "You get this because %%EMAIL%%",
+        *_wrap(f"subscribed to {page.name}."),
+        "",
+        "Unsubscribe:",
+        "%%UNSUBSCRIBE_URL%%",
+        "",
+        *_wrap(f"{page.name}, {page.postal_address}"),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def columns(text: str) -> int:
+    """How many columns of a fixed-width font a text takes: wide East Asian characters two, marks none."""
+    return sum(_columns(character) for character in text)
+
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
+
+
+def _card(card: Card, count: int) -> Iterator[str]:
+    place = f"{card.number} of {count} · " if count > 1 else ""
+    yield "-" * WIDTH
+    yield from _wrap(place + " / ".join(isolate(category) for category in card.categories))
+    yield ""
+    yield from _wrap(card.title)
+    yield ""
+    for side in card.sides:
+        yield from _wrap(f"{isolate(side.name)}: {isolate(side.tagline)}")
+    yield ""
+    yield from _scoreboard(card)
+    for pair in card.pairs:
+        yield from _pair(pair)
+    yield ""
+    if card.unseen:
+        yield f"{in_words(card.unseen)} more reviewer{'s' if card.unseen > 1 else ''}."
+    yield from _wrap(f"Read the full panel on {isolate(card.title)}:")
+    yield card.url
+
+
+def _glance(others: tuple[Card, ...]) -> Iterator[str]:
+    if others:
+        yield "Also in this letter:"
+        for card in others:
+            yield from _wrap(" · ".join(f"{isolate(side.name)} {side.percent}%" for side in card.sides), indent="  ")
+        yield ""
+
+
+def _scoreboard(card: Card) -> Iterator[str]:
+    rows = [
+        ("", *(side.name for side in card.sides)),
+        ("Entry price", *(side.price for side in card.sides)),
+        ("Panel would ship", *(_panel(side, card.panel) for side in card.sides)),
+        (
+            "Readers would ship",
+            *("no votes yet" if side.readers is None else f"{side.readers}%" for side in card.sides),
+        ),
+    ]
+    for label, left, right in rows:
+        cells = [[label], _wrap(left, width=_CELL), _wrap(right, width=_CELL)]
+        for index in range(max(map(len, cells))):
+            line = "".join(
+                _pad(isolate(cell[index]) if index < len(cell) else "", width + _GAP)
+                for cell, width in zip(cells, (_LABEL, _CELL, _CELL), strict=True)
+            )
+            yield line.rstrip()
+
+
+def _panel(side: Side, panel: int) -> str:
+    return f"{side.percent}%" if side.ships is None else f"{side.percent}% ({side.ships} of {panel})"
+
+
+def _pair(pair: Pair) -> Iterator[str]:
+    for said in pair.said:
+        verdict = {"ship": " - Ship", "skip": " - Skip", None: ""}[said.verdict]
+        yield ""
+        yield from _wrap(f"{isolate(pair.reviewer)} on {isolate(said.tool)}{verdict}")
+        yield from _wrap(f"“{said.quote}”", indent="  ")
+
+
+def _pad(text: str, width: int) -> str:
+    return text + " " * (width - columns(text))
+
+
+def _wrap(text: str, *, width: int = WIDTH, indent: str = "") -> list[str]:
+    """Break a text into lines, between words, and in words that are wider than a line (but not in a web address, unless
+    in a narrow cell)."""
+    room = width - columns(indent)
+    lines = [""]
+    for piece in _pieces(in_text(text).split(), room, whole_addresses=width == WIDTH):
+        joined = f"{lines[-1]} {piece}" if lines[-1] else piece
+        if columns(joined) <= room or not lines[-1]:
+            lines[-1] = joined
+        else:
+            lines.append(piece)
+    return [indent + line for line in lines]
+
+
+def _pieces(words: Iterable[str], room: int, *, whole_addresses: bool) -> Iterator[str]:
+    for word in words:
+        if columns(word) <= room or (whole_addresses and "://" in word):
+            yield word
+            continue
+        piece = ""
+        for cluster in clusters(word):
+            if columns(piece + cluster) > room:
+                yield piece
+                piece = ""
+            piece += cluster
+        yield piece

@@ -1,0 +1,20 @@
+"""A Postmark-compatible provider on loopback, for the demo, the desk and the tests.
+
+It imports nothing else of the project.
+
+* `server`: starting and stopping it: `Sandbox`, `serve`
+* `app`: every route, and the envelope that all of Postmark's calls share
+* `sending`: a request to send becomes accepted messages and an answer per message
+* `activity`: what is said about accepted messages: search, details, dump
+* `checks`: pure: what Postmark refuses, with its code and its words
+* `addresses`: pure: `Name <name@example.com>, other@example.com` -> addresses
+* `mailbox`: the accepted messages, rendered only when somebody looks
+* `suppressions`: who gets nothing more on which stream
+* `templates`: stored letters and their versions
+* `mustachio`: pure: the template language
+* `source`: pure: a message as an RFC 5322 source
+* `bounces`: pure: the addresses that bounce on purpose, and what is said about them
+* `webhooks`: events told to an endpoint, in the background
+* `clock`: pure: moments as Postmark writes and reads them
+* `inbox`: the pages for people, from `pages/`
+"""

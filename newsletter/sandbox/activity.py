@@ -1,0 +1,161 @@
+"""What does Postmark say about accepted messages: in a search, in detail, as a dump?
+
+A message can be found the moment it was accepted. Postmark promises no such thing.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from newsletter.sandbox import addresses, bounces, clock
+from newsletter.sandbox.checks import Json, RefusalError
+from newsletter.sandbox.mailbox import Mailbox, Message, content_of, subject_of, with_metadata
+from newsletter.sandbox.source import rfc5322
+from newsletter.sandbox.webhooks import bounce_id
+
+MAX_COUNT = 500  # messages an answer
+MAX_WINDOW = 10_000  # the newest messages of a search that can be reached at all
+
+
+def search(mailbox: Mailbox, query: Mapping[str, str]) -> Json:
+    """Answer `GET /messages/outbound`, newest first; the query's names are in lower case.
+
+    Only one stream is searched: `outbound`, unless `messagestream` says otherwise. Raises RefusalError: 700.
+    """
+    count = _number(query, "count", lowest=1, highest=MAX_COUNT)
+    offset = _number(query, "offset", lowest=0)
+    if count + offset > MAX_WINDOW:
+        raise RefusalError(700, f"The sum of 'count' and 'offset' may be {MAX_WINDOW} at most.")
+    found = _filtered(mailbox, query)
+    page = found[offset : offset + count]
+    return {"TotalCount": len(found), "Messages": [_row(message, message.fields()) for message in page]}
+
+
+def details(mailbox: Mailbox, message_id: str) -> Json:
+    """Answer `GET /messages/outbound/{id}/details`. Raises RefusalError: 701."""
+    message = _find(mailbox, message_id)
+    content = content_of(message)
+    return {
+        "TextBody": content.text,
+        "HtmlBody": content.html,
+        "Body": rfc5322(message, content).decode(),
+        **_row(message, message.fields()),
+        "MessageEvents": events(message),
+    }
+
+
+def dump(mailbox: Mailbox, message_id: str) -> Json:
+    """Answer `GET /messages/outbound/{id}/dump`. Raises RefusalError: 701."""
+    message = _find(mailbox, message_id)
+    return {"Body": rfc5322(message, content_of(message)).decode()}
+
+
+def events(message: Message) -> list[Json]:
+    """What became of a message, recipient by recipient."""
+    found: list[Json] = []
+    for index, recipient in enumerate(message.recipients):
+        about = {"Recipient": recipient, "ReceivedAt": clock.eastern(message.received_at)}
+        bounce = bounces.bounce_of(recipient)
+        if bounce:
+            summary = {"Summary": bounce.name, "BounceID": str(bounce_id(message, index))}
+            found.append({**about, "Type": "Bounced", "Details": summary})
+            if bounce.deactivates:
+                change = {"Origin": "Recipient", "SuppressSending": "True"}
+                found.append({**about, "Type": "SubscriptionChanged", "Details": change})
+        elif not bounces.goes_nowhere(recipient):
+            delivery = {
+                "DeliveryMessage": "250 2.0.0 OK, taken by the sandbox",
+                "DestinationServer": "sandbox.invalid",
+                "DestinationIP": "127.0.0.1",
+            }
+            found.append({**about, "Type": "Delivered", "Details": delivery})
+    return found
+
+
+def _filtered(mailbox: Mailbox, query: Mapping[str, str]) -> list[Message]:
+    stream = query.get("messagestream") or "outbound"
+    found = [message for message in mailbox.newest_first() if message.stream == stream]
+    metadata = [
+        (name.removeprefix("metadata_"), value) for name, value in query.items() if name.startswith("metadata_")
+    ]
+    if len(metadata) > 1:
+        raise RefusalError(700, "A search may ask for one metadata field at most.")
+    status = query.get("status", "sent").lower()
+    if status not in ("queued", "sent", "processed"):
+        raise RefusalError(700, "Parameter 'status' should be 'queued', 'sent' or 'processed'.")
+    if status == "queued":
+        return []
+    since = _moment(query, "fromdate")
+    until = _moment(query, "todate")
+    tag = query.get("tag")
+    recipient = query.get("recipient", "").lower()
+    found = [
+        message
+        for message in found
+        if (tag is None or message.tag == tag)
+        and (not recipient or recipient in message.recipients)
+        and (since is None or message.received_at >= since)
+        and (until is None or message.received_at <= until)
+    ]
+    for name, value in metadata:
+        found = list(with_metadata(found, name, value))
+    if sender := query.get("fromemail", "").lower():
+        found = [message for message in found if _sender(message.fields()) == sender]
+    if subject := query.get("subject"):
+        found = [message for message in found if subject.lower() in subject_of(message, message.fields()).lower()]
+    return found
+
+
+def _row(message: Message, fields: Json) -> Json:
+    return {
+        "Tag": message.tag,
+        "MessageID": message.id,
+        "MessageStream": message.stream,
+        "To": _mailboxes(fields.get("To")),
+        "Cc": _mailboxes(fields.get("Cc")),
+        "Bcc": _mailboxes(fields.get("Bcc")),
+        "Recipients": list(message.recipients),
+        "ReceivedAt": clock.eastern(message.received_at),
+        "From": fields["From"],
+        "Subject": subject_of(message, fields),
+        "Attachments": [attachment["Name"] for attachment in fields.get("Attachments") or ()],
+        "Status": "Sent",
+        "TrackOpens": bool(fields.get("TrackOpens")),
+        "TrackLinks": fields.get("TrackLinks") or "None",
+        "Metadata": fields.get("Metadata") or {},
+        "Sandboxed": True,
+    }
+
+
+def _mailboxes(field: str | None) -> list[dict[str, Any]]:
+    return [{"Email": mailbox.email.lower(), "Name": mailbox.name} for mailbox in addresses.parse(field or "")]
+
+
+def _sender(fields: Json) -> str:
+    return addresses.sender(fields["From"]).email.lower()
+
+
+def _find(mailbox: Mailbox, message_id: str) -> Message:
+    message = mailbox.get(message_id.lower())
+    if message is None:
+        raise RefusalError(701, "This message was not found.")
+    return message
+
+
+def _number(query: Mapping[str, str], name: str, lowest: int, highest: int = 10**9) -> int:
+    text = query.get(name)
+    if text is None:
+        raise RefusalError(700, f"Parameter '{name}' is required but was left out.")
+    if not text.isdecimal() or not lowest <= int(text) <= highest:
+        raise RefusalError(700, f"Parameter '{name}' should be an integer from {lowest} to {highest}.")
+    return int(text)
+
+
+def _moment(query: Mapping[str, str], name: str) -> datetime | None:
+    text = query.get(name)
+    if not text:
+        return None
+    try:
+        return clock.read(text, end_of_day=name == "todate")
+    except ValueError:
+        raise RefusalError(700, f"Parameter '{name}' should be a date or a moment.") from None

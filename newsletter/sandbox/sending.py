@@ -1,0 +1,179 @@
+"""How does a request to send become accepted messages?
+
+Every message of a batch gets its own answer, in the order of the request: accepted, with an id, or refused, with a
+code.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from sys import intern
+from typing import Any
+
+import orjson
+
+from newsletter.sandbox import bounces, checks
+from newsletter.sandbox.checks import Json, RefusalError
+from newsletter.sandbox.clock import eastern
+from newsletter.sandbox.mailbox import Mailbox, Message
+from newsletter.sandbox.suppressions import Suppression, SuppressionLists
+from newsletter.sandbox.templates import Template, TemplateShelf
+from newsletter.sandbox.webhooks import SubscriptionChange, Webhooks
+
+STREAMS = {"outbound": "Transactional", "broadcast": "Broadcasts"}
+"""The streams that exist, and their types."""
+
+
+@dataclass
+class Office:
+    """Everything that one sandbox remembers."""
+
+    mailbox: Mailbox = field(default_factory=Mailbox)
+    templates: TemplateShelf = field(default_factory=TemplateShelf)
+    suppressions: SuppressionLists = field(default_factory=lambda: SuppressionLists(STREAMS))
+    webhooks: Webhooks | None = None
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What the messages of one request share."""
+
+    office: Office
+    templated: bool
+    test: bool
+    batch: bool
+    now: datetime
+    submitted_at: str
+    number: int
+
+
+def send_one(office: Office, body: object, now: datetime, *, templated: bool, test: bool) -> Json:
+    """Answer `POST /email` or `/email/withTemplate`. Raises RefusalError."""
+    fields = checks.TEMPLATE_FIELDS if templated else checks.PLAIN_FIELDS
+    checks.check_types(body, fields)
+    assert isinstance(body, dict)
+    _refuse_large([body])
+    call = _Call(office, templated, test, False, now, eastern(now), office.mailbox.reserve(1))
+    message, answer = _take(body, 0, call)
+    if message is not None:
+        _accept(office, [message])
+    return answer
+
+
+def send_batch(
+    office: Office, messages: object, now: datetime, path: str, *, templated: bool, test: bool
+) -> list[Json]:
+    """Answer `POST /email/batch` or `/email/batchWithTemplates`: one entry per message, in order.
+
+    `path` is where the list stands in the request's JSON. Raises RefusalError where the request is refused as a whole.
+    """
+    if type(messages) is not list:
+        raise RefusalError(403, f"Invalid request field(s): {path}")
+    if len(messages) > checks.MAX_BATCH:
+        raise RefusalError(410, "You may only send up to 500 messages in a single batched request.")
+    fields = checks.TEMPLATE_FIELDS if templated else checks.PLAIN_FIELDS
+    for index, message in enumerate(messages):
+        checks.check_types(message, fields, f"{path}[{index}]")
+    _refuse_large(messages)
+    call = _Call(office, templated, test, True, now, eastern(now), office.mailbox.reserve(len(messages)))
+    answers: list[Json] = []
+    accepted: list[Message] = []
+    for index, body in enumerate(messages):
+        try:
+            message, answer = _take(body, index, call)
+        except RefusalError as refusal:
+            answers.append(refusal.as_json())
+        else:
+            answers.append(answer)
+            if message is not None:
+                accepted.append(message)
+    _accept(office, accepted)
+    return answers
+
+
+def _take(body: Json, index: int, call: _Call) -> tuple[Message | None, Json]:
+    recipients = checks.check_message(body, STREAMS)
+    template: Template | None = None
+    if call.templated:
+        checks.check_templated(body)
+        template = call.office.templates.for_message(body)
+    else:
+        checks.check_plain(body)
+    message_id = str(uuid.uuid4())
+    answer = {
+        "To": body["To"],
+        "SubmittedAt": call.submitted_at,
+        "MessageID": message_id,
+        "ErrorCode": 0,
+        "Message": "Test job accepted" if call.test else "OK",
+    }
+    if call.test:
+        return None, answer
+    stream = intern(body.get("MessageStream") or "outbound")
+    inactive = call.office.suppressions.inactive(stream, recipients)
+    if inactive:
+        recipients = [email for email in recipients if email not in inactive]
+        if not recipients:
+            raise _inactive(inactive, batch=call.batch)
+        answer["Message"] = f"Message OK, but will not deliver to these inactive addresses: {', '.join(inactive)}."
+    tag = body.get("Tag")
+    message = Message(
+        number=call.number + index,
+        id=message_id,
+        received_at=call.now,
+        stream=stream,
+        tag=intern(tag) if tag else None,
+        recipients=tuple(recipients),
+        template=template,
+        # What orjson returns holds on to its writing buffer (4 KB were seen for 700 bytes); a copy does not.
+        wire=bytes(memoryview(orjson.dumps(body))),
+    )
+    return message, answer
+
+
+def _accept(office: Office, messages: list[Message]) -> None:
+    office.mailbox.add(messages)
+    if office.webhooks:
+        office.webhooks.accepted(messages)
+    for message in messages:
+        for email in message.recipients:
+            bounce = bounces.bounce_of(email)
+            if bounce and bounce.deactivates:
+                suppression = Suppression(email, "HardBounce", "Recipient", message.received_at)
+                suppress(office, message.stream, suppression, message)
+
+
+def suppress(office: Office, stream: str, suppression: Suppression, cause: Message | None = None) -> None:
+    """Put an address on a stream's list and, where it was not there yet, tell the webhook; `cause`: what bounced."""
+    if office.suppressions.add(stream, suppression) and office.webhooks:
+        office.webhooks.changed(SubscriptionChange(stream, suppression, suppressed=True, cause=cause))
+
+
+def reactivate(office: Office, stream: str, email: str, now: datetime) -> None:
+    """Take an address off a stream's list and, where it was there, tell the webhook."""
+    if office.suppressions.remove(stream, email) and office.webhooks:
+        lifted = Suppression(email, "ManualSuppression", "Customer", now)
+        office.webhooks.changed(SubscriptionChange(stream, lifted, suppressed=False, cause=None))
+
+
+def _refuse_large(messages: Sequence[Any]) -> None:
+    for message in messages:
+        # Nothing but bodies and attachments makes a message large, so that most need no measuring.
+        if any(message.get(name) for name in ("HtmlBody", "TextBody", "Attachments")):
+            size = len(orjson.dumps(message))
+            if size > checks.MAX_MESSAGE:
+                raise RefusalError(300, "A message may be 10 MB at most, attachments included.", status=413)
+
+
+def _inactive(emails: list[str], *, batch: bool) -> RefusalError:
+    found = f"Found inactive addresses: {', '.join(emails)}. "
+    reasons = (
+        "Inactive recipients are ones that have generated a hard bounce, a spam complaint, or a manual suppression."
+    )
+    if batch:
+        # The trailing space is Postmark's.
+        return RefusalError(
+            406, f"You tried to send to a recipient that has been marked as inactive. {found}{reasons} "
+        )
+    return RefusalError(406, f"You tried to send to recipient(s) that have been marked as inactive. {found}{reasons}")

@@ -1,0 +1,142 @@
+"""What have readers been sent? The issues and their comparisons, as pages that anyone may read.
+
+Promise: only what is in an issue that is going out or has gone out shows; all else is 404, as if it were not there.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from sqlmodel import Session
+
+from newsletter.comparisons import comparison
+from newsletter.db import reading
+from newsletter.issues import issue as issues
+from newsletter.issues.issue import Issue, IssueComparison
+from newsletter.issues.week import Week
+from newsletter.rendering.edition import Edition
+from newsletter.rendering.page import day_range
+from newsletter.rendering.page import page as letter_page
+from newsletter.web.panel import in_full, panel
+from newsletter.web.site import Here, Site, cached, page
+from newsletter.weekly import comparisons_of
+
+EARLIER = 5  # issues that the front page names below the latest one
+
+router = APIRouter()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An issue, as a list names it."""
+
+    week: str
+    when: str
+    """"Week 47 · 16–22 November 2026"."""
+    subject: str
+    sent: date | None
+    """In the newsletter's time zone; None while it is going out."""
+    comparisons: int
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+def front(request: Request, site: Here) -> Response:
+    """The latest issue, whole."""
+    with reading(site.engine) as session:
+        entries = _entries(session, site)
+        if not entries:
+            return cached(request, page(site, "empty.html", canonical=site.assembly.links.home()))
+        values = _edition(session, site, entries[0].week)
+    return cached(request, page(site, "front.html", **values, earlier=entries[1 : 1 + EARLIER]))
+
+
+@router.api_route("/issues", methods=["GET", "HEAD"])
+def every_issue(request: Request, site: Here) -> Response:
+    """All issues, the newest first."""
+    with reading(site.engine) as session:
+        entries = _entries(session, site)
+    canonical = f"{site.assembly.links.home()}issues"
+    return cached(request, page(site, "issues.html", entries=entries, canonical=canonical, in_full=in_full))
+
+
+@router.api_route("/issues/{week}", methods=["GET", "HEAD"])
+def one_issue(request: Request, site: Here, week: str) -> Response:
+    """The web edition of a letter."""
+    try:
+        wanted = str(Week.parse(week))
+    except ValueError:
+        raise HTTPException(404) from None
+    with reading(site.engine) as session:
+        entries = _entries(session, site)
+        place = next((place for place, entry in enumerate(entries) if entry.week == wanted), None)
+        if place is None:
+            raise HTTPException(404)
+        values = _edition(session, site, wanted)
+    newer, older = entries[place - 1] if place else None, entries[place + 1] if place + 1 < len(entries) else None
+    return cached(request, page(site, "issue.html", **values, newer=newer, older=older))
+
+
+@router.api_route("/comparisons/{slug}", methods=["GET", "HEAD"])
+def one_comparison(request: Request, site: Here, slug: str) -> Response:
+    """The full panel of one comparison."""
+    if not re.fullmatch(r"[a-z0-9-]{1,200}", slug):  # PostgreSQL refuses some characters even to look for
+        raise HTTPException(404)
+    with reading(site.engine) as session:
+        stored = comparison.by_slug(session, slug)
+        issue = None if stored is None else _carrier(session, stored.id)
+    if stored is None or issue is None:
+        raise HTTPException(404)
+    answer = page(
+        site,
+        "comparison.html",
+        panel=panel(stored.record, site.assembly.settings.zone),
+        week=issue.week,
+        when=_when(issue.week),
+        in_full=in_full,
+        canonical=site.assembly.links.comparison(slug),
+    )
+    return cached(request, answer)
+
+
+def _carrier(session: Session, comparison_id: int) -> Issue | None:
+    """The issue in which readers were sent a comparison; None where no reader has been sent it."""
+    place = session.get(IssueComparison, comparison_id)
+    issue = None if place is None else session.get(Issue, place.issue_id)
+    return issue if issue is not None and issue.state in (issues.SENDING, issues.SENT) else None
+
+
+def _entries(session: Session, site: Site) -> list[Entry]:
+    """Every issue that may show, the newest first."""
+    counts = Counter(issues.week_of_each_comparison(session).values())
+    zone = site.assembly.settings.zone
+    return [
+        Entry(
+            week=issue.week,
+            when=_when(issue.week),
+            subject=issue.subject_line,
+            sent=issue.sent_at.astimezone(zone).date() if issue.sent_at else None,
+            comparisons=counts[issue.week],
+        )
+        for issue in issues.sent(session)
+    ]
+
+
+def _edition(session: Session, site: Site, week: str) -> dict[str, Any]:
+    """What `edition.html` shows of an issue: the words of the letter, around whole comparisons."""
+    issue = next(issue for issue in issues.sent(session) if issue.week == week)
+    records = comparisons_of(session, issue)
+    masthead = site.assembly.rules.masthead
+    first_day = Week.parse(week).first_day()
+    edition = Edition(week, first_day, issue.subject_line, issue.preheader_line, tuple(records), masthead)
+    return {
+        "letter": letter_page(edition),
+        "panels": [panel(record, site.assembly.settings.zone) for record in records],
+        "canonical": masthead.links.issue(week),
+    }
+
+
+def _when(week: str) -> str:
+    return f"Week {int(week[-2:])} · {day_range(Week.parse(week).first_day())}"

@@ -1,0 +1,98 @@
+"""What do all pages share? The assembly behind them, the clock, the templates and the style sheet.
+
+Promises: every text is escaped on its way into a page, and a name that a template does not know is an error, not a gap.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request, Response
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy import Engine
+
+from newsletter import migrations
+from newsletter.assembly import Assembly
+from newsletter.links import Links
+from newsletter.places import TEMPLATES
+
+PAGES = TEMPLATES / "pages"
+CACHED = "public, max-age=300"  # seconds; a correction shows within five minutes
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Site:
+    """One running set of pages."""
+
+    assembly: Assembly
+    clock: Clock
+    """Says what time it is, aware."""
+    engine: Engine
+    """At whatever migration the database is: pages neither make nor change tables."""
+    migration: str | None
+    """What the database should be at."""
+    templates: Environment
+    style: str
+    """The style sheet."""
+
+
+def open_site(assembly: Assembly, clock: Clock) -> Site:
+    """Make ready what all requests share. No connection is made yet."""
+    style = (PAGES / "style.css").read_text(encoding="utf-8")
+    templates = Environment(
+        loader=FileSystemLoader(PAGES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    settings = assembly.settings
+    # Pages link to each other by path, so that they also work at an address other than the public one; a path in
+    # BASE_URL (pages below https://example.com/letters) is kept.
+    templates.globals |= {
+        "newsletter": settings.name,
+        "postal_address": settings.postal_address,
+        "links": Links(urlsplit(settings.base_url).path.rstrip("/")),
+        "style_version": sha256(style.encode()).hexdigest()[:12],
+    }
+    return Site(assembly, clock, assembly.bare_engine, migrations.newest(), templates, style)
+
+
+def _site(request: Request) -> Site:
+    site: Site = request.app.state.site
+    return site
+
+
+Here = Annotated[Site, Depends(_site)]
+"""The site that a request came to, as a parameter of an endpoint."""
+
+
+def page(
+    site: Site, template: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+) -> HTMLResponse:
+    """Fill one of `templates/pages` and answer with it."""
+    return HTMLResponse(site.templates.get_template(template).render(values), status, headers)
+
+
+def notice(
+    site: Site, title: str, *paragraphs: str, status: int = 200, headers: Mapping[str, str] | None = None
+) -> HTMLResponse:
+    """A page that says one thing."""
+    return page(site, "notice.html", status, headers, title=title, paragraphs=paragraphs)
+
+
+def cached(request: Request, answer: Response) -> Response:
+    """Let browsers and proxies keep an answer for a while, and send it again only where it has changed."""
+    tag = f'"{sha256(answer.body).hexdigest()[:32]}"'
+    headers = {"Cache-Control": CACHED, "ETag": tag}
+    known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
+    if tag in known:
+        return Response(status_code=304, headers=headers)
+    answer.headers.update(headers)
+    return answer

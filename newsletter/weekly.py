@@ -1,0 +1,241 @@
+"""How is the week's issue made? Draft, look, approve. (`outgoing` sends it.)
+
+Every function works inside the caller's transaction and takes `now`. What an editor approved is bound by its digest: a
+letter that renders otherwise later (a comparison changed, a template, a setting that shows) is not sent.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+
+from newsletter.comparisons import comparison
+from newsletter.comparisons.record import Comparison
+from newsletter.db import writing
+from newsletter.issues import issue as issues
+from newsletter.issues.issue import Issue
+from newsletter.issues.ordering import Candidate, lead_first, oldest_first
+from newsletter.issues.subject import MAX_PREHEADER, MAX_SUBJECT, preheader_line, subject_line
+from newsletter.issues.week import Slot, Week
+from newsletter.message import Letter
+from newsletter.rendering.edition import Edition, Masthead
+from newsletter.rendering.letter import render
+from newsletter.rendering.lint import lint
+from newsletter.rendering.size import fits
+
+MOST_COMPARISONS = 20  # more never fit into a letter that clients show whole
+
+
+class CannotDo(Exception):  # noqa: N818  the name says what happened
+    """What an editor asked for cannot be done; the text says why and what to do, on one line."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What holds for every issue of this newsletter."""
+
+    masthead: Masthead
+    zone: ZoneInfo
+    draft_at: Slot
+    send_at: Slot
+    max_lateness: timedelta
+    approval: Literal["required", "automatic"]
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """What `draft` did. `issue` is None where the week has nothing to tell."""
+
+    issue: Issue | None
+    taken: int = 0
+    rolled_on: int = 0
+    """Comparisons that did not fit, and wait for the next issue."""
+
+
+def draft(session: Session, rules: Rules, week: Week, now: datetime) -> Drafted:
+    """Collect what no issue has had yet, published before the week's end, into the week's draft; again: refresh it.
+
+    An empty week makes no issue. Raises CannotDo for an issue that is no draft any more.
+    """
+    known = issues.find(session, week)
+    if known and known.state != issues.DRAFT:
+        raise CannotDo(f"issue {week} is {known.state}; only a draft can be drafted anew (`issues unapprove {week}`?)")
+    candidates = _candidates(session, issues.available(session, week.end(rules.zone), known.id if known else None))
+    if not candidates:
+        if known:
+            assert known.id is not None  # it was read from the database
+            issues.assign(session, known.id, [])
+            session.delete(known)
+        return Drafted(None)
+    issue = known or Issue(
+        week=str(week), subject="", preheader="", send_at=week.slot_after(rules.send_at, rules.zone), created_at=now
+    )
+    session.add(issue)
+    taken = _as_many_as_fit(session, rules, issue, week, candidates)
+    session.flush()
+    assert issue.id is not None  # flush has given it one
+    issues.assign(session, issue.id, [candidate.id for candidate in taken])
+    return Drafted(issue, len(taken), len(candidates) - len(taken))
+
+
+def draft_due(engine: Engine, rules: Rules, now: datetime) -> Issue | None:
+    """Draft the week that has ended, once, between its slots for drafting and for sending; else do nothing.
+
+    A draft that is there is left to the editors. With two clocks the second one finds the first one's draft.
+    """
+    week = Week.newest_ended(now, rules.zone)
+    if not week.slot_after(rules.draft_at, rules.zone) <= now < week.slot_after(rules.send_at, rules.zone):
+        return None
+    try:
+        with writing(engine) as session:
+            if issues.find(session, week):
+                return None
+            drafted = draft(session, rules, week, now)
+            session.commit()
+            return drafted.issue
+    except IntegrityError:
+        return None  # another clock was faster: the week, and each comparison, has one place by a unique row
+
+
+def require(session: Session, week: Week) -> Issue:
+    """The issue of a week. Raises CannotDo where there is none."""
+    issue = issues.find(session, week)
+    if issue is None:
+        raise CannotDo(f"there is no issue {week}; `newsletter issues draft --week {week}` makes one")
+    return issue
+
+
+def comparisons_of(session: Session, issue: Issue) -> list[Comparison]:
+    """An issue's comparisons in their order; the first one leads."""
+    assert issue.id is not None  # it was read from the database
+    return comparison.load_many(session, issues.comparison_ids(session, issue.id))
+
+
+def compose(session: Session, rules: Rules, issue: Issue) -> Letter:
+    """Render an issue as it stands now."""
+    return render(_edition(rules, issue, comparisons_of(session, issue)))
+
+
+def preview(session: Session, rules: Rules, week: Week) -> Letter:
+    """Render an issue for an editor's eyes, and remember its digest as the one that was looked at."""
+    issue = require(session, week)
+    letter = compose(session, rules, issue)
+    issue.previewed_digest = letter.digest
+    session.add(issue)
+    return letter
+
+
+def approve(session: Session, rules: Rules, week: Week, now: datetime) -> Issue:
+    """Bind an editor's approval to the letter that was previewed.
+
+    Raises CannotDo where it has changed since the preview, or where `lint` finds something.
+    """
+    issue = require(session, week)
+    if issue.state not in (issues.DRAFT, issues.HELD):
+        raise CannotDo(f"issue {week} is {issue.state}; only a draft can be approved")
+    letter = compose(session, rules, issue)
+    if issue.previewed_digest not in (None, letter.digest):
+        raise CannotDo(f"issue {week} has changed since it was previewed; look at `issues preview {week}` again")
+    findings = lint(letter)
+    if findings:
+        raise CannotDo(f"the letter of {week} is not fit to go out: " + "; ".join(findings))
+    _refuse_same_subject(session, issue)
+    issues.move(issue, issues.APPROVED)
+    issue.digest = letter.digest
+    issue.approved_at = now
+    issue.held_because = None
+    session.add(issue)
+    return issue
+
+
+def unapprove(session: Session, week: Week) -> Issue:
+    """Take an approval back. Raises CannotDo where there is none, or the issue is already going out."""
+    issue = require(session, week)
+    if issue.state not in (issues.APPROVED, issues.HELD):
+        raise CannotDo(f"issue {week} is {issue.state}; there is no approval to take back")
+    issues.move(issue, issues.DRAFT)
+    issue.digest = issue.approved_at = issue.held_because = None
+    session.add(issue)
+    return issue
+
+
+def edit(session: Session, week: Week, subject: str | None, preheader: str | None) -> Issue:
+    """Overrule the made subject or preheader. An empty text brings the made one back, None leaves what is there.
+
+    Raises CannotDo for one that is too long, or a subject that the issue before had.
+    """
+    issue = require(session, week)
+    if issue.state != issues.DRAFT:
+        raise CannotDo(f"issue {week} is {issue.state}; only a draft can be changed (`issues unapprove {week}`?)")
+    if subject is not None:
+        issue.own_subject = _one_line("subject", subject, MAX_SUBJECT)
+        _refuse_same_subject(session, issue)
+    if preheader is not None:
+        issue.own_preheader = _one_line("preheader", preheader, MAX_PREHEADER)
+    session.add(issue)
+    return issue
+
+
+def schedule(session: Session, week: Week, at: datetime) -> Issue:
+    """Give an issue another time to go out; a held one is approved again. Raises CannotDo."""
+    issue = require(session, week)
+    if issue.state not in (issues.DRAFT, issues.APPROVED, issues.HELD):
+        raise CannotDo(f"issue {week} is {issue.state}; its time has passed")
+    if issue.state == issues.HELD:
+        issues.move(issue, issues.APPROVED)
+        issue.held_because = None
+    issue.send_at = at
+    session.add(issue)
+    return issue
+
+
+def _refuse_same_subject(session: Session, issue: Issue) -> None:
+    previous = issues.before(session, Week.parse(issue.week))
+    if previous and issue.subject_line == previous.subject_line:
+        raise CannotDo(
+            f"issue {previous.week} has this subject, and mail clients would fold the two into one; "
+            f"`issues edit {issue.week} --subject …` gives it another"
+        )
+
+
+def _candidates(session: Session, found: list[tuple[int, datetime]]) -> list[Candidate]:
+    records = comparison.load_many(session, [number for number, _ in found])
+    return [Candidate(number, at, record) for (number, at), record in zip(found, records, strict=True)]
+
+
+def _as_many_as_fit(
+    session: Session, rules: Rules, issue: Issue, week: Week, candidates: list[Candidate]
+) -> list[Candidate]:
+    """The oldest comparisons that one letter has room for, lead first; gives the issue its subject and preheader."""
+    previous = issues.before(session, week)
+    waiting = oldest_first(candidates)
+    for count in range(min(len(waiting), MOST_COMPARISONS), 0, -1):
+        taken = lead_first(waiting[:count])
+        lead = taken[0].record
+        issue.subject = subject_line(lead, previous.subject_line if previous else None, str(week))
+        issue.preheader = preheader_line(lead, count)
+        if fits(render(_edition(rules, issue, [candidate.record for candidate in taken]))):
+            return taken
+    raise CannotDo(f"not even one comparison fits into a letter: {waiting[0].record.title!r} is too long")
+
+
+def _edition(rules: Rules, issue: Issue, records: list[Comparison]) -> Edition:
+    return Edition(
+        week=issue.week,
+        first_day=Week.parse(issue.week).first_day(),
+        subject=issue.subject_line,
+        preheader=issue.preheader_line,
+        comparisons=tuple(records),
+        masthead=rules.masthead,
+    )
+
+
+def _one_line(what: str, text: str, most: int) -> str | None:
+    line = " ".join(text.split())
+    if len(line) > most:
+        raise CannotDo(f"the {what} has {len(line)} characters; {most} is the most that inboxes show")
+    return line or None

@@ -1,0 +1,91 @@
+"""The clock: which job runs when. No logic: an alarm only makes a job look at the database, which says what is due.
+
+So a missed, late or doubled alarm, a restart or a second scheduler does no harm. Run it with `python scheduler.py`.
+"""
+
+import signal
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from newsletter import outgoing, weekly
+from newsletter.assembly import Assembly, assemble
+from newsletter.outgoing import Run
+
+TICK = 20  # seconds between two looks at what is due
+DAY = 24 * 60 * 60  # seconds
+
+log = structlog.get_logger()
+
+
+def now() -> datetime:
+    """The wall clock, UTC."""
+    return datetime.now(UTC)
+
+
+def draft(assembly: Assembly) -> None:
+    """Draft the week that has ended, from DRAFT_AT on."""
+    issue = weekly.draft_due(assembly.engine, assembly.rules, now())
+    if issue:
+        log.info("drafted", week=issue.week, subject=issue.subject_line)
+
+
+def send(assembly: Assembly) -> None:
+    """Send what is due, and go on with what was interrupted; what is in doubt is asked about on the way."""
+    for outcome in outgoing.send_due(assembly.engine, assembly.rules, assembly.post, Run(clock=now, wait=False)):
+        log.info("sent", week=outcome.week, state=outcome.state, note=outcome.note, outcome=outcome.sent)
+
+
+def clean_up(assembly: Assembly) -> None:
+    """Let the provider forget what it no longer needs for letters that went out weeks ago."""
+    log.info("cleaned up", removed=assembly.provider.tidy(now() - timedelta(weeks=6)))
+
+
+def start(assembly: Assembly) -> BackgroundScheduler:
+    """Start the clock in the background; `shutdown()` on what is returned stops it after the job under way."""
+    scheduler = BackgroundScheduler(timezone=UTC)
+    for job, seconds in ((draft, TICK), (send, TICK), (clean_up, DAY)):
+        scheduler.add_job(
+            _logged(job),
+            "interval",
+            args=[assembly],
+            seconds=seconds,
+            next_run_time=now(),
+            id=job.__name__,
+            coalesce=True,  # alarms that were missed, while the machine slept, ring once
+            max_instances=1,
+            misfire_grace_time=None,  # and however late
+        )
+    scheduler.start()
+    return scheduler
+
+
+def _logged(job: Callable[[Assembly], None]) -> Callable[[Assembly], Any]:
+    """A job whose trouble is written down and tried again at the next alarm."""
+
+    def run(assembly: Assembly) -> None:
+        try:
+            job(assembly)
+        except Exception as error:  # noqa: BLE001  # whatever it was, the clock goes on
+            log.error("job failed", job=job.__name__, error=f"{type(error).__name__}: {error}")
+
+    return run
+
+
+def main() -> None:
+    """Run until SIGTERM or Ctrl-C; the job under way is finished first."""
+    signals = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    with closing(assemble()) as assembly:
+        scheduler = start(assembly)
+        signal.sigwait(signals)
+        log.info("stopping after the job under way")
+        scheduler.shutdown(wait=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,254 @@
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+from fastapi.testclient import TestClient
+
+from newsletter import weekly
+from newsletter.assembly import Assembly
+from newsletter.db import writing
+from newsletter.issues import issue as issues
+from tests.web.conftest import browser
+from tests.web.world import (
+    W46,
+    W47,
+    MakeAssembly,
+    Parsed,
+    a_comparison,
+    a_reader,
+    approve,
+    draft,
+    everything,
+    keep,
+    send,
+    way_out,
+)
+
+ARCHIVE = ("/", "/issues", "/issues/2026-W47", "/comparisons/inkwell-vs-gantry")
+ATTACK = "</title></textarea>\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}"
+
+
+def test_before_the_first_issue_the_front_page_says_so(client: TestClient) -> None:
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert "Nothing has gone out yet" in answer.text
+    assert "None yet" in client.get("/issues").text
+
+
+def test_what_no_issue_has_sent_is_not_there(client: TestClient, assembly: Assembly) -> None:
+    def hidden() -> bool:
+        pages = [client.get(path) for path in ARCHIVE]
+        return [page.status_code for page in pages] == [200, 200, 404, 404] and not any(
+            "Gantry" in page.text for page in pages
+        )
+
+    keep(assembly, a_comparison())
+    assert hidden()
+    draft(assembly)
+    assert hidden()
+    approve(assembly)
+    assert hidden()
+
+
+def test_an_issue_shows_from_the_moment_it_is_going_out(client: TestClient, assembly: Assembly) -> None:
+    keep(assembly, a_comparison())
+    draft(assembly)
+    approve(assembly)
+    with writing(assembly.engine) as session:
+        issue = weekly.require(session, W47)
+        issues.move(issue, issues.SENDING)
+        session.add(issue)
+        session.commit()
+    assert [client.get(path).status_code for path in ARCHIVE] == [200] * 4
+    assert "going out now" in client.get("/issues").text
+
+
+def test_a_comparison_of_the_next_draft_stays_hidden_beside_a_sent_issue(
+    client: TestClient, assembly: Assembly
+) -> None:
+    send(assembly, a_comparison())
+    keep(assembly, a_comparison("Later", "Soon", published_at="2026-11-24T00:00:00Z"))
+    draft(assembly, W47.after())
+    assert client.get("/comparisons/later-vs-soon").status_code == 404
+    assert client.get("/issues/2026-W48").status_code == 404
+    assert not any("Later" in client.get(path).text for path in ARCHIVE)
+
+
+def test_an_issue_shows_its_comparisons_whole_and_in_order(client: TestClient, assembly: Assembly) -> None:
+    calm = a_comparison("Alpha", "Beta", published_at="2026-11-16T00:00:00Z")
+    calm = calm.model_copy(
+        update={"reviews": tuple(each.model_copy(update={"verdict": "ship"}) for each in calm.reviews)}
+    )
+    send(assembly, calm, a_comparison())
+    for path in ("/", "/issues/2026-W47", "/issues/2026-w47"):
+        page = client.get(path).text
+        assert page.index("Inkwell vs Gantry") < page.index("Alpha vs Beta")  # the panel's quarrel leads
+        for record in (calm, a_comparison()):
+            assert all(review.quote in page for review in record.reviews)
+            assert all(tool.entry_price in page and tool.tagline in page for tool in record.tools)
+        assert "2 of 4 would ship" in page
+        assert "no votes yet" in page
+        assert 'href="/comparisons/alpha-vs-beta"' in page
+        assert '<link rel="canonical" href="http://127.0.0.1:8000/issues/2026-W47">' in page
+
+
+def test_issues_are_listed_newest_first_and_name_their_neighbours(client: TestClient, assembly: Assembly) -> None:
+    send(assembly, a_comparison("Older", "Old", published_at="2026-11-10T00:00:00Z"), week=W46)
+    send(assembly, a_comparison())
+    listed = client.get("/issues").text
+    assert listed.index("/issues/2026-W47") < listed.index("/issues/2026-W46")
+    assert "16–22 November 2026" in listed
+    assert 'rel="prev" href="/issues/2026-W46"' in client.get("/issues/2026-W47").text
+    assert 'href="/issues/2026-W47"' in client.get("/issues/2026-W46").text
+    assert "Inkwell" in client.get("/").text
+    assert "/issues/2026-W46" in client.get("/").text
+
+
+def test_a_comparison_shows_its_whole_panel(client: TestClient, assembly: Assembly) -> None:
+    record = a_comparison(url="https://verdicts.example/compare/1")
+    tools = (record.tools[0].model_copy(update={"community_ship": 64}), record.tools[1])
+    reviews = (record.reviews[0].model_copy(update={"verdict": None}), *record.reviews[1:])
+    tools = (tools[0].model_copy(update={"panel_ship": 75}), tools[1])
+    send(assembly, record.model_copy(update={"tools": tools, "reviews": reviews}))
+    answer = client.get("/comparisons/inkwell-vs-gantry")
+    page = Parsed(answer.text)
+    assert all(review.quote in page.text for review in record.reviews)
+    assert all(tool.description in page.text for tool in record.tools)
+    for text in ("75%", "50%", "64% would ship", "no votes yet", "not known", "17 November 2026", "Week 47"):
+        assert text in page.text
+    assert {"rel": "noopener nofollow", "href": "https://verdicts.example/compare/1"} in page.named("a")
+    assert any(link.get("href") == "/issues/2026-W47" for link in page.named("a"))
+
+
+def test_without_an_address_of_its_own_or_votes_a_comparison_says_no_more(
+    client: TestClient, assembly: Assembly
+) -> None:
+    send(assembly, a_comparison())
+    page = client.get("/comparisons/inkwell-vs-gantry").text
+    assert "The original at" not in page
+    assert "No votes yet." in page
+
+
+def test_a_panel_of_other_seats_keeps_its_names(client: TestClient, assembly: Assembly) -> None:
+    record = a_comparison()
+    reviews = [
+        {"seat": f"Reviewer {number}", "tool": name, "verdict": verdict, "quote": "So."}
+        for number, verdict in ((5, "ship"), (6, "skip"), (7, "ship"))
+        for name in ("Inkwell", "Gantry")
+    ]
+    send(assembly, a_comparison(reviews=reviews, tools=[tool.model_dump() for tool in record.tools]))
+    page = client.get("/comparisons/inkwell-vs-gantry").text
+    assert "Reviewer 5" in page
+    assert "67%" in page
+    assert "2 of 3 would ship" in page
+
+
+def test_days_are_those_of_the_newsletters_own_zone(
+    make_assembly: MakeAssembly, new_database: Callable[[str], str]
+) -> None:
+    assembly = make_assembly(database_url=new_database("sqlite"), timezone="Pacific/Auckland")
+    send(assembly, a_comparison(published_at="2026-11-17T20:00:00Z"))
+    assert "18 November 2026" in browser(assembly).get("/comparisons/inkwell-vs-gantry").text
+
+
+def test_links_keep_a_path_that_the_public_address_has(
+    make_assembly: MakeAssembly, new_database: Callable[[str], str]
+) -> None:
+    assembly = make_assembly(database_url=new_database("sqlite"), base_url="https://example.com/letters")
+    send(assembly, a_comparison())
+    hrefs = [link["href"] or "" for link in Parsed(browser(assembly).get("/").text).named("a")]
+    assert "/letters/comparisons/inkwell-vs-gantry" in hrefs
+    assert all(href.startswith(("/letters/", "#")) for href in hrefs)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/issues/2026-W54",
+        "/issues/2026-W00",
+        "/issues/0000-W01",
+        "/issues/2026-47",
+        "/issues/latest",
+        "/issues/2026-W47%00",
+        "/issues/%F0%9F%A6%86",
+        "/issues/" + "9" * 5000,
+        "/comparisons/none-such",
+        "/comparisons/a%00b",
+        "/comparisons/%27%20OR%201=1",
+        "/comparisons/..%2f..%2fetc",
+        "/comparisons/" + "a" * 5000,
+    ],
+)
+def test_addresses_of_nothing_are_404(client: TestClient, assembly: Assembly, path: str) -> None:
+    send(assembly, a_comparison())
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "There is nothing here" in answer.text
+
+
+def test_looking_changes_nothing(client: TestClient, assembly: Assembly) -> None:
+    reader = a_reader(assembly)
+    send(assembly, a_comparison())
+    before = everything(assembly)
+    for path in (*ARCHIVE, way_out(assembly, reader), "/healthz", "/readyz", "/style.css", "/nothing"):
+        got, head = client.get(path), client.head(path)
+        assert got.status_code == head.status_code
+        assert "set-cookie" not in got.headers
+    assert everything(assembly) == before
+
+
+def test_an_unchanged_page_is_not_sent_again(client: TestClient, assembly: Assembly) -> None:
+    send(assembly, a_comparison())
+    for path in ARCHIVE:
+        first = client.get(path)
+        assert first.headers["cache-control"] == "public, max-age=300"
+        for known in (first.headers["etag"], f'"other", W/{first.headers["etag"]}'):
+            again = client.get(path, headers={"If-None-Match": known})
+            assert (again.status_code, again.content) == (304, b"")
+        assert client.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_no_text_of_a_comparison_becomes_markup(
+    make_assembly: MakeAssembly, new_database: Callable[[str], str]
+) -> None:
+    assembly = make_assembly(database_url=new_database("sqlite"), name=ATTACK[:80], postal_address=ATTACK)
+    tools = [
+        {"name": f"{n} {ATTACK}", "tagline": ATTACK, "category": ATTACK, "entry_price": ATTACK, "description": ATTACK}
+        for n in (1, 2)
+    ]
+    reviews = [
+        {"seat": f"{ATTACK} {seat}", "tool": tool["name"], "verdict": "ship", "quote": ATTACK}
+        for seat in (1, 2)
+        for tool in tools
+    ]
+    url = "https://verdicts.example/?q=\"'><script>alert(1)</script>"
+    send(assembly, a_comparison(title=ATTACK, slug="inkwell-vs-gantry", url=url, tools=tools, reviews=reviews))
+    client = browser(assembly)
+    for path in (*ARCHIVE, way_out(assembly, a_reader(assembly)), "/unsubscribe/x"):
+        page = Parsed(client.get(path).text)
+        assert not page.named("script", "img", "iframe", "textarea")
+        assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+    shown = Parsed(client.get(ARCHIVE[3]).text).text
+    assert shown.count(ATTACK) >= 2 + 4 * 2 + 4
+
+
+def test_pages_are_sound(client: TestClient, assembly: Assembly) -> None:
+    reader = a_reader(assembly)
+    bare = [client.get("/").text]
+    send(assembly, a_comparison("أداة", "Gantry", slug="inkwell-vs-gantry"))
+    for html in bare + [client.get(path).text for path in (*ARCHIVE, way_out(assembly, reader), "/nothing")]:
+        page = Parsed(html)
+        tags = [tag for tag, _ in page.tags]
+        levels = [int(tag[1]) for tag in tags if tag in ("h1", "h2", "h3", "h4")]
+        assert levels[0] == 1
+        assert levels.count(1) == 1
+        assert all(after <= before + 1 for before, after in pairwise(levels))
+        assert page.named("html") == [{"lang": "en"}]
+        assert [attributes.get("id") for attributes in page.named("main")] == ["content"]
+        assert any(link.get("href") == "#content" for link in page.named("a"))
+        ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+        assert len(ids) == len(set(ids))
+        assert not page.named("script", "style", "img", "iframe")
+        assert not any("style" in attributes for _, attributes in page.tags)
+        loaded = [link["href"] or "" for link in page.named("link") if link["rel"] != "canonical"]
+        assert all(href.startswith(("/style.css?v=", "data:image/svg+xml,")) for href in loaded)

@@ -1,0 +1,215 @@
+import asyncio
+from collections.abc import Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from newsletter.assembly import Assembly
+from newsletter.db import reading
+from newsletter.web.app import create_app
+from subscribers import consent
+from subscribers.subscriber import ACTIVE, PAUSED, PENDING, SUPPRESSED, UNSUBSCRIBED
+from subscribers.tokens import Tokens
+from tests.web.conftest import browser
+from tests.web.world import MakeAssembly, a_reader, everything, status_of, way_out
+
+ONE_CLICK = "List-Unsubscribe=One-Click"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def wishes(assembly: Assembly, reader: int) -> list[tuple[str, str]]:
+    with reading(assembly.engine) as session:
+        return [(step.kind, step.source) for step in consent.history(session, reader)]
+
+
+def test_looking_shows_one_button_and_changes_nothing(client: TestClient, assembly: Assembly) -> None:
+    reader = a_reader(assembly)
+    before = everything(assembly)
+    answer = client.get(way_out(assembly, reader))
+    assert answer.status_code == 200
+    assert answer.text.count("<button") == 1
+    assert "Nothing is done yet" in answer.text
+    assert client.head(way_out(assembly, reader)).status_code == 200
+    assert everything(assembly) == before
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        pytest.param({"content": ONE_CLICK, "headers": FORM}, id="RFC 8058, urlencoded"),
+        pytest.param({"files": {"List-Unsubscribe": (None, "One-Click")}}, id="RFC 8058, multipart"),
+        pytest.param({}, id="the button: an empty form"),
+        pytest.param({"headers": {"User-Agent": "", "Accept": ""}}, id="an empty user agent"),
+        pytest.param({"content": ONE_CLICK, "headers": FORM | {"Origin": "null"}}, id="another origin"),
+        pytest.param({"content": b"\xff{nonsense", "headers": {"Content-Type": "application/json"}}, id="nonsense"),
+        pytest.param({"content": b"x", "headers": {"Content-Type": b"\xff;;"}}, id="a content type of nonsense"),
+        pytest.param({"content": b"--x", "headers": {"Content-Type": "multipart/form-data"}}, id="torn multipart"),
+        pytest.param({"content": b"a" * 5_000_000, "headers": FORM}, id="a huge body"),
+    ],
+)
+def test_one_post_of_any_kind_is_enough(client: TestClient, assembly: Assembly, request_of: dict[str, Any]) -> None:
+    reader, other = a_reader(assembly), a_reader(assembly, email="other@example.com")
+    answer = client.post(way_out(assembly, reader), **request_of)
+    assert answer.status_code == 200
+    assert "You are unsubscribed" in answer.text
+    assert "location" not in answer.headers
+    assert "set-cookie" not in answer.headers
+    assert status_of(assembly, reader) == UNSUBSCRIBED
+    assert status_of(assembly, other) == ACTIVE
+    assert wishes(assembly, reader) == [(consent.LEFT, "unsubscribe link")]
+
+
+def test_the_body_is_never_read(assembly: Assembly) -> None:
+    reader = a_reader(assembly)
+    path = way_out(assembly, reader)
+    started: list[int] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        pytest.fail("the body was asked for")
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            started.append(message["status"])
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(b"content-length", b"1000000000000")],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+    }
+    asyncio.run(create_app(assembly)(scope, receive, send))
+    assert started == [200]
+    assert status_of(assembly, reader) == UNSUBSCRIBED
+
+
+def test_leaving_twice_is_leaving_once(client: TestClient, assembly: Assembly) -> None:
+    reader = a_reader(assembly)
+    first = client.post(way_out(assembly, reader), content=ONE_CLICK, headers=FORM)
+    after = everything(assembly)
+    again = client.post(way_out(assembly, reader), content=ONE_CLICK, headers=FORM)
+    assert (again.status_code, again.text) == (first.status_code, first.text)
+    assert everything(assembly) == after
+
+
+def test_many_at_once_write_the_wish_down_once(assembly: Assembly) -> None:
+    reader = a_reader(assembly)
+    app = create_app(assembly)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: TestClient(app).post(way_out(assembly, reader)).status_code, range(4)))
+    assert answers == [200] * 4
+    assert len(wishes(assembly, reader)) == 1
+
+
+@pytest.mark.parametrize("status", [PENDING, PAUSED])
+def test_readers_who_get_nothing_now_can_leave_too(client: TestClient, assembly: Assembly, status: str) -> None:
+    reader = a_reader(assembly, status)
+    client.post(way_out(assembly, reader))
+    assert status_of(assembly, reader) == UNSUBSCRIBED
+
+
+def test_a_suppressed_reader_stays_suppressed_and_the_wish_is_kept(client: TestClient, assembly: Assembly) -> None:
+    reader = a_reader(assembly, SUPPRESSED)
+    for _ in range(2):
+        assert "You are unsubscribed" in client.post(way_out(assembly, reader)).text
+    assert status_of(assembly, reader) == SUPPRESSED
+    assert len(wishes(assembly, reader)) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_bad_link_says_that_it_is_incomplete(client: TestClient, assembly: Assembly, method: str) -> None:
+    reader = a_reader(assembly)
+    good = way_out(assembly, reader).removeprefix("/unsubscribe/")
+    number, signature = good.split(".")
+    elsewhere = assembly.tokens.make("preferences", reader)
+    forged = Tokens(["somebody else's key"]).make("unsubscribe", reader)
+    before = everything(assembly)
+    for token in (
+        good[:-1],
+        good + "A",
+        good.upper(),
+        number,
+        f"{number}.",
+        f".{signature}",
+        f"2.{signature}",
+        elsewhere,
+        forged,
+        "x" * 20_000,
+        "%00",
+        "%F0%9F%A6%86",
+        "ada@example.com",
+        "1",
+    ):
+        answer = client.request(method, f"/unsubscribe/{token}")
+        assert answer.status_code == 404
+        assert "This link is incomplete" in answer.text
+        assert answer.headers["referrer-policy"] == "no-referrer"
+    assert everything(assembly) == before
+
+
+def test_a_link_that_leads_to_nobody_says_so(client: TestClient, assembly: Assembly) -> None:
+    for number in (0, 12345):  # the link of a preview, and of a reader who is gone
+        assert client.get(way_out(assembly, number)).status_code == 200
+        answer = client.post(way_out(assembly, number))
+        assert answer.status_code == 200
+        assert "You are not on the list" in answer.text
+
+
+def test_no_page_says_whose_link_it_is(client: TestClient, assembly: Assembly) -> None:
+    reader = a_reader(assembly, email="very.private@example.org")
+    pages = [client.get(way_out(assembly, reader)), client.post(way_out(assembly, reader))]
+    assert not any("private" in page.text or "example.org" in page.text for page in pages)
+
+
+def test_these_pages_are_kept_by_nobody_and_found_by_nobody(client: TestClient, assembly: Assembly) -> None:
+    path = way_out(assembly, a_reader(assembly))
+    for answer in (client.get(path), client.head(path), client.post(path), client.get("/unsubscribe/x")):
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["x-robots-tag"] == "noindex"
+
+
+def test_links_signed_with_an_older_key_still_work(
+    kind: str, new_database: Callable[[str], str], make_assembly: MakeAssembly
+) -> None:
+    url = new_database(kind)
+    before = make_assembly(database_url=url, secret_key="the old key")
+    reader = a_reader(before)
+    after = make_assembly(database_url=url, secret_key="the new key, the old key")
+    assert browser(after).post(way_out(before, reader)).status_code == 200
+    assert status_of(after, reader) == UNSUBSCRIBED
+
+
+def test_what_could_not_be_written_is_not_called_done(client: TestClient, assembly: Assembly) -> None:
+    reader = a_reader(assembly)
+    with assembly.engine.begin() as connection:
+        connection.execute(text("DROP TABLE consents"))
+    answer = client.post(way_out(assembly, reader), content=ONE_CLICK, headers=FORM)
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.headers["cache-control"] == "no-store"
+    assert "You are still on the list" in answer.text
+    assert "consents" not in answer.text
+    assert status_of(assembly, reader) == ACTIVE
+
+
+def test_the_button_needs_no_cookie_and_no_script(client: TestClient, assembly: Assembly) -> None:
+    shown = client.get(way_out(assembly, a_reader(assembly))).text
+    assert '<form method="post"><button>' in shown
+    assert "<input" not in shown
+    assert "<script" not in shown
