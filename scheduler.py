@@ -42,7 +42,7 @@ def send(assembly: Assembly) -> None:
 
 def clean_up(assembly: Assembly) -> None:
     """Let the provider forget what it no longer needs for letters that went out weeks ago."""
-    log.info("cleaned up", removed=assembly.provider.tidy(now() - timedelta(weeks=6)))
+    log.info("cleaned up", removed=assembly.provider.tidy((now() - timedelta(weeks=6)).date()))
 
 
 def start(assembly: Assembly) -> BackgroundScheduler:

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from alembic import command
 from sqlalchemy import Engine
-from tests.postgres import Cluster, find_programs
 
 from newsletter import migrations
 from newsletter.db import open_engine
+from tests.postgres import Cluster, find_programs
 
 LOOPBACK = ("127.", "::1", "localhost")
 

@@ -66,10 +66,11 @@ class Cluster:
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._programs / program), *arguments]
+        # pg_ctl's server would keep a pipe open for ever, so only initdb's words are read.
+        output = subprocess.PIPE if program == "initdb" else subprocess.DEVNULL
         done = subprocess.run(
-            command, user=self._user, cwd="/", stdin=subprocess.DEVNULL, capture_output=program == "initdb", check=False,
-            stdout=None if program == "initdb" else subprocess.DEVNULL, stderr=None if program == "initdb" else subprocess.DEVNULL,
-        )  # fmt: skip
+            command, user=self._user, cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
+        )
         if done.returncode != 0:
             raise RuntimeError(f"{program} failed: {done.stderr!r}")
 

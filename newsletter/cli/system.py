@@ -1,4 +1,7 @@
-"""`newsletter demo`, `serve`, `sandbox` and `db …`: the program itself."""
+"""`newsletter demo`, `serve`, `sandbox` and `db …`: the program itself.
+
+What only these need is imported when they run: other commands start without a web server in their baggage.
+"""
 
 import os
 from contextlib import closing
@@ -6,16 +9,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 
 from newsletter import migrations
 from newsletter.assembly import assemble
 from newsletter.cli.console import fail, say, say_table, tell
 from newsletter.cli.issues import equation
 from newsletter.db import reading
-from newsletter.demo import run_demo
 from newsletter.invariants import violations
-from newsletter.sandbox import server as sandbox_server
 
 database = typer.Typer(help="The database.", no_args_is_help=True)
 
@@ -49,6 +49,10 @@ def demo(
     serve_: Annotated[bool, typer.Option("--serve", help="Stay, with the inbox and the pages open.")] = False,
 ) -> None:
     """Run the main job from nothing: three weeks of sample comparisons, 40 readers, the bundled sandbox."""
+    import uvicorn
+
+    from newsletter.demo import run_demo
+
     with run_demo(directory) as shown:
         say_table(
             ["issue", "state", "accounting"],
@@ -59,7 +63,7 @@ def demo(
         if serve_:
             os.environ.update(shown.environment)
             tell(f"inbox on {shown.inbox}, pages on http://127.0.0.1:8000/ (Ctrl-C ends both)")
-            uvicorn.run("newsletter.web.app:create_app", factory=True, port=8000, log_level="warning")
+            uvicorn.run("newsletter.web.app:create_app", factory=True, port=8000, log_level="warning", access_log=False)
 
 
 def serve(
@@ -67,6 +71,8 @@ def serve(
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
 ) -> None:
     """Serve the web pages."""
+    import uvicorn
+
     assemble().close()  # wrong settings end here, with a line
     tell(f"serving on http://{host}:{port}/ (Ctrl-C ends it)")
     uvicorn.run(
@@ -80,5 +86,9 @@ def sandbox(
     webhook: Annotated[str | None, typer.Option(metavar="URL", help="Where to post what becomes of messages.")] = None,
 ) -> None:
     """Run a Postmark-compatible provider on loopback, with an inbox page. Nothing leaves this machine."""
-    tell(f"sandbox on http://127.0.0.1:{port}/ with server token {token} (Ctrl-C ends it)")
-    sandbox_server.serve(port=port, token=token, webhook_url=webhook)
+    from newsletter.sandbox.server import Sandbox, serve
+
+    def announce(running: Sandbox) -> None:
+        tell(f"sandbox on {running.url} with server token {running.token} (Ctrl-C ends it)")
+
+    serve(port=port, token=token, webhook_url=webhook, on_ready=announce)

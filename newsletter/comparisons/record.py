@@ -198,13 +198,32 @@ class Comparison(_Record):
         assert share is not None  # the validator refuses records without either
         return share
 
+    def heads(self, side: int) -> int | None:
+        """How many reviewers would ship a side's tool; None where the published share is no number of heads.
+
+        67 % of three reviewers are two of them: what counts is that the heads round to the share.
+        """
+        percent, panel = self.panel_ship(side), len(self.seats())
+        ships = round(panel * percent / 100)
+        return ships if _whole_percent(ships, panel) == percent else None
+
+
+def reviewer_name(seat: str) -> str:
+    """How a seat is called in print: "builder" is a role, "The Builder"; "Reviewer 5" is a name already."""
+    return f"The {seat.capitalize()}" if seat.isascii() and seat.isalpha() and seat.islower() else seat
+
 
 def derived_panel_ship(comparison: Comparison, tool: str) -> int | None:
     """Whole percent of the verdicts on a tool that are "ship", halves up; None unless all are known."""
     verdicts = [review.verdict for review in comparison.reviews if review.tool == tool]
     if not verdicts or None in verdicts:
         return None
-    return int(100 * verdicts.count("ship") / len(verdicts) + 0.5)
+    return _whole_percent(verdicts.count("ship"), len(verdicts))
+
+
+def _whole_percent(part: int, whole: int) -> int:
+    """Halves up, as people round."""
+    return int(100 * part / whole + 0.5)
 
 
 def json_schema() -> str:

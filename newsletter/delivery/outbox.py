@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from newsletter.delivery import wire
@@ -84,6 +84,10 @@ class OutboxProvider:
     def probe_is_visible(self, envelope: Envelope, batch: str) -> bool:  # noqa: ARG002  the protocol's
         """Always, see `probe`."""
         return True
+
+    def tidy(self, before: date) -> int:  # noqa: ARG002  the protocol's
+        """Nothing is stored apart from the messages."""
+        return 0
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -109,11 +109,10 @@ class PostmarkProvider:
         """Whether the search shows the probe; see Provider.probe_is_visible."""
         return PROBE in self.find(envelope, batch)
 
-    def discard_templates(self, before: date) -> int:
-        """Remove the letters that we stored before a day; return how many. Raises CannotAsk.
+    def tidy(self, before: date) -> int:
+        """Remove the letters that were stored before a day; see Provider.tidy.
 
-        Postmark keeps 100 templates a server. It fills them in after it has accepted a message, so leave some weeks.
-        A letter that is still in use is stored again when it is next sent.
+        Postmark keeps 100 templates a server. A letter that is still in use is stored again when it is next sent.
         """
         return self._shelf.discard(before)
 

@@ -6,6 +6,7 @@ what was refused may be tried again, what is unknown never blindly.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
 from newsletter.delivery import wire
@@ -105,6 +106,13 @@ class Provider(Protocol):
 
     def probe_is_visible(self, envelope: Envelope, batch: str) -> bool:
         """Whether the probe sent under this key shows in the provider's search. Raises CannotAsk."""
+        ...
+
+    def tidy(self, before: date) -> int:
+        """Remove at the provider what letters sent before this day had stored there; return how many pieces.
+
+        A letter may still be filled in some time after it was accepted, so leave some weeks. Raises CannotAsk.
+        """
         ...
 
     def close(self) -> None:

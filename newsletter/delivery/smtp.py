@@ -9,7 +9,7 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from newsletter.delivery import wire
@@ -115,6 +115,10 @@ class SmtpProvider:
     def probe_is_visible(self, envelope: Envelope, batch: str) -> bool:
         """Raise CannotAsk, see `probe`."""
         return bool(self.find(envelope, batch))
+
+    def tidy(self, before: date) -> int:  # noqa: ARG002  the protocol's
+        """Nothing is stored apart from the messages."""
+        return 0
 
     def close(self) -> None:
         """No connection outlives its batch."""

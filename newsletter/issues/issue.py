@@ -122,6 +122,13 @@ def sent(session: Session) -> list[Issue]:
     return in_state(session, SENDING, SENT)[::-1]
 
 
+def find_sent(session: Session, week: Week) -> Issue | None:
+    """The issue of a week that readers have or are just getting; None for any other."""
+    return session.exec(
+        select(Issue).where(Issue.week == str(week), col(Issue.state).in_((SENDING, SENT)))
+    ).one_or_none()
+
+
 def before(session: Session, week: Week) -> Issue | None:
     """The issue of the latest week before this one."""
     return session.exec(select(Issue).where(Issue.week < str(week)).order_by(col(Issue.week).desc())).first()

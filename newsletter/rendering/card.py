@@ -6,7 +6,7 @@ cut to fit and are plain: whoever prints them escapes them.
 
 from dataclasses import dataclass
 
-from newsletter.comparisons.record import LEFT, RIGHT, Comparison, Review, Verdict
+from newsletter.comparisons.record import LEFT, RIGHT, Comparison, Review, Verdict, reviewer_name
 from newsletter.rendering.edition import Edition
 from newsletter.rendering.excerpt import excerpt
 
@@ -112,33 +112,23 @@ def _card(edition: Edition, index: int, comparison: Comparison, seats: tuple[str
 
 def _side(comparison: Comparison, side: int) -> Side:
     tool = comparison.tools[side]
-    percent = comparison.panel_ship(side)
-    reviewers = len(comparison.seats())
-    ships = round(reviewers * percent / 100)
     return Side(
         name=excerpt(tool.name, NAME),
         tagline=excerpt(tool.tagline, TAGLINE),
         price=excerpt(tool.entry_price, PRICE),
-        percent=percent,
-        # 67 % of three reviewers are two of them: what counts is that the heads make the published share.
-        ships=ships if round(100 * ships / reviewers) == percent else None,
+        percent=comparison.panel_ship(side),
+        ships=comparison.heads(side),
         readers=tool.community_ship,
     )
 
 
 def _pair(comparison: Comparison, seat: str, limit: int) -> Pair:
     left, right = comparison.pair(seat)
-    return Pair(_reviewer(seat), (_said(left, limit), _said(right, limit)))
+    return Pair(excerpt(reviewer_name(seat), SEAT), (_said(left, limit), _said(right, limit)))
 
 
 def _said(review: Review, limit: int) -> Said:
     return Said(excerpt(review.tool, NAME), review.verdict, excerpt(review.quote, limit))
-
-
-def _reviewer(seat: str) -> str:
-    """Seats are roles in small letters ("builder"); anything else is a name already ("Reviewer 5")."""
-    label = excerpt(seat, SEAT)
-    return f"The {label.capitalize()}" if label.isascii() and label.isalpha() and label.islower() else label
 
 
 def _lead_seats(comparison: Comparison) -> tuple[str, ...]:

@@ -126,7 +126,8 @@ def _entries(session: Session, site: Site) -> list[Entry]:
 
 def _edition(session: Session, site: Site, week: str) -> dict[str, Any]:
     """What `edition.html` shows of an issue: the words of the letter, around whole comparisons."""
-    issue = next(issue for issue in issues.sent(session) if issue.week == week)
+    issue = issues.find_sent(session, Week.parse(week))
+    assert issue is not None  # the caller has it from the entries
     records = comparisons_of(session, issue)
     masthead = site.assembly.rules.masthead
     first_day = Week.parse(week).first_day()

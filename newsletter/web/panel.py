@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from newsletter.comparisons.record import LEFT, RIGHT, Comparison, Review, Tool
+from newsletter.comparisons.record import LEFT, RIGHT, Comparison, Review, Tool, reviewer_name
 
 
 @dataclass(frozen=True)
@@ -66,16 +66,11 @@ def panel(comparison: Comparison, zone: ZoneInfo) -> Panel:
         title=comparison.title,
         categories=tuple(dict.fromkeys(tool.category for tool in comparison.tools)),
         sides=(_side(comparison, LEFT), _side(comparison, RIGHT)),
-        pairs=tuple(Pair(reviewer(seat), comparison.pair(seat)) for seat in comparison.seats()),
+        pairs=tuple(Pair(reviewer_name(seat), comparison.pair(seat)) for seat in comparison.seats()),
         published=None if at is None else at.astimezone(zone).date(),
         url=None if url is None else str(url),
         host=None if url is None else url.unicode_host(),
     )
-
-
-def reviewer(seat: str) -> str:
-    """How a seat is called, as in the letter: "builder" is a role, "Reviewer 5" a name already."""
-    return f"The {seat.capitalize()}" if seat.isascii() and seat.isalpha() and seat.islower() else seat
 
 
 def in_full(day: date) -> str:
@@ -84,7 +79,4 @@ def in_full(day: date) -> str:
 
 
 def _side(comparison: Comparison, side: int) -> Side:
-    percent, heads = comparison.panel_ship(side), len(comparison.seats())
-    ships = round(heads * percent / 100)
-    # As in the letter: 67 % of three reviewers are two of them, though two thirds are not quite 67 %.
-    return Side(comparison.tools[side], percent, ships if round(100 * ships / heads) == percent else None)
+    return Side(comparison.tools[side], comparison.panel_ship(side), comparison.heads(side))

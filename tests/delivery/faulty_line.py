@@ -1,10 +1,13 @@
 """A line to the provider that breaks where a test wants it to: real HTTP, real sockets, on loopback.
 
 It stands between a sender and the sandbox. For each POST of messages a test may say what happens: the answer is lost
-after the sandbox took the batch (`lose_answer`), or the batch never arrives (`lose_request`).
+after the sandbox took the batch (LOSE_ANSWER), or the batch never arrives (LOSE_REQUEST). It can also be slow, and tell
+a test when a POST has come in and when the sandbox has taken it, so that the test can kill the sender just then.
 """
 
+import random
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -12,16 +15,25 @@ from typing import Self
 
 import requests
 
-Fault = Callable[[], str | None]
-
 LOSE_ANSWER = "lose the answer"
 LOSE_REQUEST = "lose the request"
 
+ARRIVED = "arrived"
+TAKEN = "taken"
+
+Watch = Callable[[str, str], None]
+"""(path, ARRIVED or TAKEN) of a POST."""
+
 
 class FaultyLine:
-    """A proxy to `target`; also a context manager. `faults` are taken by the POSTs of messages in their order."""
+    """A proxy to `target`; also a context manager. `faults` are taken by the POSTs of messages in their order.
 
-    def __init__(self, target: str, *faults: str | None) -> None:
+    `delay`: most seconds that a POST takes before it is handed on, and again before its answer is.
+    """
+
+    def __init__(
+        self, target: str, *faults: str | None, delay: float = 0, watch: Watch = lambda path, moment: None
+    ) -> None:
         self._target = target
         self._faults = list(faults)
         self._lock = threading.Lock()
@@ -36,9 +48,13 @@ class FaultyLine:
 
             def do_POST(self) -> None:
                 fault = line._next_fault(self.path)
+                watch(self.path, ARRIVED)
+                time.sleep(delay * random.random())
                 if fault == LOSE_REQUEST:
                     self.rfile.read(int(self.headers["Content-Length"]))
                 answer = None if fault == LOSE_REQUEST else line._ask("POST", self)
+                watch(self.path, TAKEN)
+                time.sleep(delay * random.random())
                 if fault:
                     self.close_connection = True
                     self.connection.close()

@@ -22,7 +22,7 @@ shares = st.integers(0, 100)
 
 
 def compared(left: str, right: str, a: int, b: int) -> Comparison:
-    tools = [tool(left, panel_ship=a), tool(right, panel_ship=b)]
+    tools = [tool(name, panel_ship=share, tagline="A tagline") for name, share in ((left, a), (right, b))]
     return record(left, right, title="A title", tools=tools)
 
 

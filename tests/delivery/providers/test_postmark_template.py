@@ -86,8 +86,8 @@ def test_old_templates_are_discarded_and_stored_again_when_needed(sandbox: Sandb
     other = PostmarkProvider(sandbox.token, sandbox.url, 5)
     other.send(LETTER, ENVELOPE, [reader()], new_batch())
 
-    assert provider.discard_templates(before=date(2026, 11, 24)) == 0
-    assert provider.discard_templates(before=date(2026, 11, 25)) == 1
+    assert provider.tidy(before=date(2026, 11, 24)) == 0
+    assert provider.tidy(before=date(2026, 11, 25)) == 1
     for one in (provider, other):  # the other does not know yet that the template is gone
         (outcome,) = one.send(LETTER, ENVELOPE, [reader()], new_batch())
         assert isinstance(outcome, Accepted)

@@ -1,0 +1,162 @@
+"""A week through the public doors alone: the command line, the sandbox's inbox, the pages that the letter links to."""
+
+import email
+import email.policy
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from starlette.testclient import TestClient
+
+from newsletter.assembly import assemble
+from newsletter.sandbox.server import Sandbox
+from newsletter.web.app import create_app
+
+ROOT = Path(__file__).parents[2]
+SEEDS = ROOT.parent / "shared" / "seeds"
+READERS = "email,name\nana@example.com,Ana\nbo+news@example.org,Bo\nsean.o'brien@example.net,Sean\n"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+class Shell:
+    """The command line, in a folder of its own, with settings that point at the sandbox."""
+
+    def __init__(self, folder: Path, sandbox: Sandbox) -> None:
+        self.folder = folder
+        self.environment = os.environ | {
+            "NEWSLETTER_PROVIDER": "postmark",
+            "NEWSLETTER_POSTMARK_API_URL": sandbox.url,
+            "NEWSLETTER_POSTMARK_SERVER_TOKEN": sandbox.token,
+        }
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "newsletter", *arguments]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=pipe, stderr=pipe, text=True)
+
+    def run(self, *arguments: str) -> str:
+        process = self.start(*arguments)
+        output, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, output + errors
+        return output
+
+    def document(self, *arguments: str) -> Any:
+        return json.loads(self.run(*arguments, "--json"))
+
+
+@pytest.fixture
+def shell(tmp_path: Path, sandbox: Sandbox) -> Shell:
+    (tmp_path / "readers.csv").write_text(READERS)
+    return Shell(tmp_path, sandbox)
+
+
+@pytest.mark.skipif(not SEEDS.is_dir(), reason="the seed pages are not beside the project")
+def test_two_pages_reach_every_inbox_once(shell: Shell, sandbox: Sandbox) -> None:
+    published = ("--published-at", "2026-11-18T09:00:00Z")
+    assert shell.run("comparisons", "import", str(SEEDS), *published).count("new: ") == 2
+    assert shell.run("comparisons", "import", str(SEEDS), *published).count("unchanged: ") == 2
+    shell.run("issues", "draft", "--week", "2026-W47")
+    shell.run("issues", "preview", "2026-W47", "--out", "preview")
+    shell.run("issues", "approve", "2026-W47")
+    shell.run("subscribers", "import", "readers.csv", "--source", "the old list")
+
+    both = [shell.start("issues", "send", "2026-W47") for _ in range(2)]
+    for process in both:
+        output, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, output + errors
+    assert "nothing to do" in shell.run("issues", "send", "2026-W47")
+
+    assert sorted(message.recipients[0] for message in sandbox.messages) == [
+        "ana@example.com",
+        "bo+news@example.org",
+        "sean.o'brien@example.net",
+    ]
+    status = shell.document("issues", "status", "2026-W47")
+    assert (status["state"], status["audience"], status["accepted"]) == ("sent", 3, 3)
+    ours = ("queued", "sending", "accepted", "refused", "suppressed", "left", "in_doubt")
+    assert status["audience"] == sum(status[state] for state in ours)
+    letter = read(sandbox, sandbox.messages[0].id)
+    for part in ("TextBody", "HtmlBody"):
+        for figure in ("50%", "75%", "100%"):
+            assert figure in letter[part]
+    assert "every invariant holds" in shell.run("db", "check")
+    unsubscribe_from(shell, letter)
+
+
+def unsubscribe_from(shell: Shell, letter: Any) -> None:
+    """Every link of a letter leads to a page, and the one-click header takes its reader off the list."""
+    source = email.message_from_string(letter["Body"], policy=email.policy.default)
+    one_click = source["List-Unsubscribe"].strip("<>")
+    assert source["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    links = {word for word in letter["TextBody"].split() if word.startswith("http://127.0.0.1:8000/")}
+    assert one_click in links
+    assert len(links) >= 4
+    with closing(assemble(database_url=f"sqlite:///{shell.folder / 'newsletter.db'}")) as assembly:
+        client = TestClient(create_app(assembly), base_url="http://127.0.0.1:8000")
+        for link in links:
+            assert client.get(link).status_code == 200, link
+        assert shell.document("subscribers", "show", source["To"])["status"] == "active"
+        assert client.post(one_click, content="List-Unsubscribe=One-Click").status_code == 200
+    assert shell.document("subscribers", "show", source["To"])["status"] == "unsubscribed"
+
+
+def test_what_an_editor_previewed_is_byte_for_byte_what_goes_out(shell: Shell, sandbox: Sandbox) -> None:
+    """The preview's reader is nobody; with a real reader's two values in place of hers the bytes are the same."""
+    sample = ROOT / "newsletter" / "sample" / "comparisons.jsonl"
+    shell.run("comparisons", "import", str(sample))
+    shell.run("issues", "draft", "--week", "2026-W47")
+    shell.run("issues", "preview", "2026-W47", "--out", "preview")
+    shell.run("issues", "approve", "2026-W47")
+    shell.run("subscribers", "add", "ana@example.com")
+    shell.run("issues", "send", "2026-W47")
+
+    (message,) = sandbox.messages
+    model = message.fields()["TemplateModel"]
+    with closing(assemble(database_url=f"sqlite:///{shell.folder / 'newsletter.db'}")) as assembly:
+        nobody = assembly.post.sample_recipient().values
+    for file, part in (("letter.html", "HtmlBody"), ("letter.txt", "TextBody")):
+        previewed = (shell.folder / "preview" / file).read_bytes().decode()
+        expected = previewed.replace(nobody["EMAIL"], model["email"])
+        expected = expected.replace(nobody["UNSUBSCRIBE_URL"], model["unsubscribe_url"])
+        assert read(sandbox, message.id)[part] == expected
+
+
+def test_the_demo_sends_three_issues_and_leaves_nothing_running(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "newsletter", "demo", "--dir", str(tmp_path / "week")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("audience 28 = ") == 3
+    assert "27 accepted + 1 refused" in done.stdout
+    letters = list((tmp_path / "week" / "letters").rglob("*.eml"))
+    assert len(letters) == 3 * 27
+    assert f"received {len(letters)} letters; readers who had an issue twice: 0" in done.stdout
+    again = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+
+
+def test_the_demo_never_empties_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    command = [sys.executable, "-m", "newsletter", "demo", "--dir", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 1
+    assert "not empty" in done.stderr
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def read(sandbox: Sandbox, message_id: str) -> Any:
+    headers = {"X-Postmark-Server-Token": sandbox.token, "Accept": "application/json"}
+    return requests.get(f"{sandbox.url}messages/outbound/{message_id}/details", headers=headers, timeout=10).json()

@@ -1,0 +1,71 @@
+import pytest
+
+from subscribers.address import MAX_LENGTH, parse_address
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Ana@Example.COM", "ana@example.com"),
+        (" ana@example.com\t", "ana@example.com"),
+        ("lena@bücher.example", "LENA@xn--bcher-kva.example"),
+        ("lena@BÜCHER.example", "lena@bücher.example"),
+        ("jose\u0301@example.com", "jos\u00e9@example.com"),
+    ],
+)
+def test_two_spellings_of_one_address_have_one_key(one: str, other: str) -> None:
+    assert parse_address(one).key == parse_address(other).key
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ana@example.com", "ana@example.org"),
+        ("ana@example.com", "ana+news@example.com"),
+        ("ana@example.com", "a.na@example.com"),
+        ("ana@example.com", "ana@mail.example.com"),
+    ],
+)
+def test_different_addresses_have_different_keys(one: str, other: str) -> None:
+    assert parse_address(one).key != parse_address(other).key
+
+
+def test_an_address_is_written_to_as_its_reader_spelled_it() -> None:
+    assert parse_address("Sean.O'Brien@Example.com").email == "Sean.O'Brien@example.com"
+    assert parse_address("lena@xn--bcher-kva.example").email == "lena@bücher.example"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        "ana",
+        "ana@",
+        "@example.com",
+        "ana@example",
+        "a@b@example.com",
+        "ana@exa mple.com",
+        "Ana <ana@example.com>",
+        "ana@example.com\nBcc: bo@example.com",
+        "ana@example..com",
+        ".ana@example.com",
+        "ana@-example.com",
+        "ana@[127.0.0.1]",
+        '"ana"@example.com',
+        "ana@example.com,bo@example.com",
+        "ana\x00@example.com",
+        "\udcff@example.com",
+    ],
+    ids=ascii,
+)
+def test_what_is_no_address_is_refused_in_one_line(written: str) -> None:
+    with pytest.raises(ValueError, match=r"^[^\n]{10,}$"):
+        parse_address(written)
+
+
+def test_the_longest_address_is_254_characters() -> None:
+    domain = ".".join(["d" * 60] * 3 + ["example"])
+    longest = "a" * (MAX_LENGTH - len(domain) - 1) + "@" + domain
+    assert len(parse_address(longest).email) == MAX_LENGTH
+    with pytest.raises(ValueError, match=r"too long|longer than"):
+        parse_address("a" + longest)
