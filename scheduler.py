@@ -7,7 +7,6 @@ import signal
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -19,6 +18,8 @@ from newsletter.outgoing import Run
 TICK = 20  # seconds between two looks at what is due
 DAY = 24 * 60 * 60  # seconds
 
+Clock = Callable[[], datetime]
+
 log = structlog.get_logger()
 
 
@@ -27,32 +28,35 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def draft(assembly: Assembly) -> None:
+def draft(assembly: Assembly, clock: Clock) -> None:
     """Draft the week that has ended, from DRAFT_AT on."""
-    issue = weekly.draft_due(assembly.engine, assembly.rules, now())
+    issue = weekly.draft_due(assembly.engine, assembly.rules, clock())
     if issue:
         log.info("drafted", week=issue.week, subject=issue.subject_line)
 
 
-def send(assembly: Assembly) -> None:
+def send(assembly: Assembly, clock: Clock) -> None:
     """Send what is due, and go on with what was interrupted; what is in doubt is asked about on the way."""
-    for outcome in outgoing.send_due(assembly.engine, assembly.rules, assembly.post, Run(clock=now, wait=False)):
+    for outcome in outgoing.send_due(assembly.engine, assembly.rules, assembly.post, Run(clock=clock, wait=False)):
         log.info("sent", week=outcome.week, state=outcome.state, note=outcome.note, outcome=outcome.sent)
 
 
-def clean_up(assembly: Assembly) -> None:
+def clean_up(assembly: Assembly, clock: Clock) -> None:
     """Let the provider forget what it no longer needs for letters that went out weeks ago."""
-    log.info("cleaned up", removed=assembly.provider.tidy((now() - timedelta(weeks=6)).date()))
+    log.info("cleaned up", removed=assembly.provider.tidy((clock() - timedelta(weeks=6)).date()))
 
 
-def start(assembly: Assembly) -> BackgroundScheduler:
-    """Start the clock in the background; `shutdown()` on what is returned stops it after the job under way."""
+def start(assembly: Assembly, clock: Clock = now) -> BackgroundScheduler:
+    """Start the alarms in the background; `shutdown()` on what is returned stops them after the job under way.
+
+    `clock` is what the jobs go by; the alarms themselves ring by the wall clock.
+    """
     scheduler = BackgroundScheduler(timezone=UTC)
     for job, seconds in ((draft, TICK), (send, TICK), (clean_up, DAY)):
         scheduler.add_job(
             _logged(job),
             "interval",
-            args=[assembly],
+            args=[assembly, clock],
             seconds=seconds,
             next_run_time=now(),
             id=job.__name__,
@@ -64,14 +68,14 @@ def start(assembly: Assembly) -> BackgroundScheduler:
     return scheduler
 
 
-def _logged(job: Callable[[Assembly], None]) -> Callable[[Assembly], Any]:
+def _logged(job: Callable[[Assembly, Clock], None]) -> Callable[[Assembly, Clock], None]:
     """A job whose trouble is written down and tried again at the next alarm."""
 
-    def run(assembly: Assembly) -> None:
+    def run(assembly: Assembly, clock: Clock) -> None:
         try:
-            job(assembly)
-        except Exception as error:  # noqa: BLE001  # whatever it was, the clock goes on
-            log.error("job failed", job=job.__name__, error=f"{type(error).__name__}: {error}")
+            job(assembly, clock)
+        except Exception as error:  # noqa: BLE001  whatever it was, the clock goes on
+            log.error("job failed", job=job.__name__, error=f"{type(error).__name__}: {error}")  # noqa: TRY400
 
     return run
 

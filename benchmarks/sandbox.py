@@ -1,4 +1,4 @@
-"""The sandbox in a process of its own: `python -m benchmarks.sandbox` prints its URL and, at each line read, a count."""
+"""The sandbox in a process of its own: `python -m benchmarks.sandbox` says where it is, then counts for each line read."""
 
 import json
 import sys

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import insert, text
 
-from benchmarks.sender import WEEK, CountedCompiler
+from benchmarks.sender import WEEK, counted_compiler
 from newsletter import demo, weekly
 from newsletter.assembly import assemble
 from newsletter.comparisons.importers import import_paths
@@ -151,9 +151,11 @@ def _measure(way: str, readers: int, database: str) -> Result:
 
 def _prepare(url: str, readers: int) -> int:
     """A database with an approved issue and its readers; return how often that compiled MJML."""
-    compiler = CountedCompiler()
     now = datetime.now(UTC)
-    with closing(assemble(database_url=url, base_url="https://verdicts.example.com")) as assembly:
+    with (
+        counted_compiler() as compiler,
+        closing(assemble(database_url=url, base_url="https://verdicts.example.com")) as assembly,
+    ):
         with writing(assembly.engine) as session:
             import_paths(session, [demo.SAMPLE / "comparisons.jsonl"], None, now)
             weekly.draft(session, assembly.rules, WEEK, now)
@@ -165,7 +167,7 @@ def _prepare(url: str, readers: int) -> int:
                 emails = [f"reader{number}@example.com" for number in range(first, min(first + 10_000, readers))]
                 rows = [{"email": one, "address_key": one, "status": ACTIVE, "since": now} for one in emails]
                 connection.execute(insert(Subscriber), rows)
-    return compiler.calls
+    return int(compiler.call_count)
 
 
 @contextmanager

@@ -47,10 +47,10 @@ def test_a_naive_datetime_is_refused(engine: Engine) -> None:
         add(session, parse_address("ada@example.com"), ACTIVE, datetime(2026, 11, 18, 9))  # noqa: DTZ001
 
 
-def test_leaving_without_a_commit_changes_nothing(engine: Engine) -> None:
-    with writing(engine) as session:
+def test_leaving_without_a_commit_changes_nothing(sqlite_engine: Engine) -> None:
+    with writing(sqlite_engine) as session:
         add(session, parse_address("ada@example.com"), ACTIVE, IN_W47)
-    with reading(engine) as session:
+    with reading(sqlite_engine) as session:
         assert session.exec(select(Subscriber)).all() == []
 
 
@@ -61,8 +61,8 @@ def test_a_row_that_refers_to_nothing_is_refused(engine: Engine) -> None:
             session.flush()
 
 
-def test_a_status_that_is_none_of_the_words_is_refused(engine: Engine) -> None:
-    with writing(engine) as session, pytest.raises(IntegrityError):
+def test_a_status_that_is_none_of_the_words_is_refused(sqlite_engine: Engine) -> None:
+    with writing(sqlite_engine) as session, pytest.raises(IntegrityError):
         add(session, parse_address("ada@example.com"), "enthusiastic", IN_W47)
 
 

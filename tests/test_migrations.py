@@ -95,10 +95,10 @@ def test_every_constraint_has_a_name_on_both_databases(engine: Engine) -> None:
         assert all(written and name in written for written in names), (name, names)
 
 
-def test_upgrading_what_is_newest_already_changes_nothing(engine: Engine) -> None:
-    publish(engine)
-    migrations.upgrade(engine)
-    assert draft(engine).taken == 1
+def test_upgrading_what_is_newest_already_changes_nothing(sqlite_engine: Engine) -> None:
+    publish(sqlite_engine)
+    migrations.upgrade(sqlite_engine)
+    assert draft(sqlite_engine).taken == 1
 
 
 def test_two_processes_that_upgrade_an_empty_database_at_once_both_succeed(empty_url: str) -> None:

@@ -93,9 +93,9 @@ def test_each_active_reader_has_one_letter_and_the_accounting_adds_up(engine: En
     sound(engine)
 
 
-def test_a_letter_carries_its_own_readers_way_out_and_the_true_figures(engine: Engine, tmp_path: Path) -> None:
-    ready(engine)
-    send(engine, tmp_path)
+def test_a_letter_carries_its_own_readers_way_out_and_the_true_figures(sqlite_engine: Engine, tmp_path: Path) -> None:
+    ready(sqlite_engine)
+    send(sqlite_engine, tmp_path)
     tokens = post(tmp_path).tokens
     numbers = set()
     for one in letters(tmp_path):
@@ -110,7 +110,7 @@ def test_a_letter_carries_its_own_readers_way_out_and_the_true_figures(engine: E
             assert url in content
             assert "75%" in content
             assert "%%" not in content
-        assert message["Subject"] == issue_of(engine).subject_line
+        assert message["Subject"] == issue_of(sqlite_engine).subject_line
     assert len(numbers) == len(READERS)
 
 
@@ -142,37 +142,37 @@ def test_sends_at_once_send_once(engine: Engine, tmp_path: Path) -> None:
     sound(engine)
 
 
-def test_what_is_not_approved_is_not_sent(engine: Engine, tmp_path: Path) -> None:
-    publish(engine)
-    draft(engine)
-    subscribe(engine, READERS)
+def test_what_is_not_approved_is_not_sent(sqlite_engine: Engine, tmp_path: Path) -> None:
+    publish(sqlite_engine)
+    draft(sqlite_engine)
+    subscribe(sqlite_engine, READERS)
     with pytest.raises(CannotDo, match="issue 2026-W47 is draft, not approved; look at `issues preview 2026-W47`"):
-        send(engine, tmp_path)
-    assert send_due(engine, tmp_path) == []
+        send(sqlite_engine, tmp_path)
+    assert send_due(sqlite_engine, tmp_path) == []
     with pytest.raises(CannotDo, match="there is no issue 2026-W48"):
-        send(engine, tmp_path, W48)
+        send(sqlite_engine, tmp_path, W48)
     assert letters(tmp_path) == []
-    assert issue_of(engine).letter_id is None
+    assert issue_of(sqlite_engine).letter_id is None
 
 
 @pytest.mark.parametrize("change", ["comparison", "setting"])
-def test_what_changed_since_it_was_approved_is_not_sent(engine: Engine, tmp_path: Path, change: str) -> None:
-    ready(engine)
+def test_what_changed_since_it_was_approved_is_not_sent(sqlite_engine: Engine, tmp_path: Path, change: str) -> None:
+    ready(sqlite_engine)
     rules = RULES
     if change == "comparison":
-        publish(engine, tagline="Another tagline")
+        publish(sqlite_engine, tagline="Another tagline")
     else:
         rules = replace(RULES, masthead=replace(RULES.masthead, name="Another name"))
     with pytest.raises(CannotDo, match=r"has changed since it was approved.*`issues unapprove 2026-W47`"):
-        outgoing.send_issue(engine, rules, post(tmp_path), W47, at(TUESDAY))
-    assert issue_of(engine).state == issues.APPROVED
-    (held,) = send_due(engine, tmp_path, rules=rules)
+        outgoing.send_issue(sqlite_engine, rules, post(tmp_path), W47, at(TUESDAY))
+    assert issue_of(sqlite_engine).state == issues.APPROVED
+    (held,) = send_due(sqlite_engine, tmp_path, rules=rules)
     assert held.state == issues.HELD
     assert held.note is not None
     assert held.note.startswith("held: issue 2026-W47 has changed since it was approved")
     assert "all the same" not in held.note
     assert letters(tmp_path) == []
-    sound(engine)
+    sound(sqlite_engine)
 
 
 def test_a_change_after_the_list_was_drawn_up_changes_nothing(sqlite_engine: Engine, tmp_path: Path) -> None:
@@ -185,10 +185,10 @@ def test_a_change_after_the_list_was_drawn_up_changes_nothing(sqlite_engine: Eng
     sound(sqlite_engine)
 
 
-def test_an_issue_goes_out_at_its_time_and_not_before(engine: Engine, tmp_path: Path) -> None:
-    ready(engine)
-    assert send_due(engine, tmp_path, TUESDAY - timedelta(seconds=1)) == []
-    (outcome,) = send_due(engine, tmp_path, TUESDAY)
+def test_an_issue_goes_out_at_its_time_and_not_before(sqlite_engine: Engine, tmp_path: Path) -> None:
+    ready(sqlite_engine)
+    assert send_due(sqlite_engine, tmp_path, TUESDAY - timedelta(seconds=1)) == []
+    (outcome,) = send_due(sqlite_engine, tmp_path, TUESDAY)
     assert (outcome.week, outcome.state) == ("2026-W47", issues.SENT)
     assert len(letters(tmp_path)) == len(READERS)
 
@@ -217,11 +217,11 @@ def test_late_beyond_the_limit_is_held_and_said_once(engine: Engine, tmp_path: P
     sound(engine)
 
 
-def test_an_editor_sends_what_was_held_all_the_same(engine: Engine, tmp_path: Path) -> None:
-    ready(engine)
-    send_due(engine, tmp_path, TOO_LATE)
-    assert send(engine, tmp_path, moment=TOO_LATE).state == issues.SENT
-    assert issue_of(engine).held_because is None
+def test_an_editor_sends_what_was_held_all_the_same(sqlite_engine: Engine, tmp_path: Path) -> None:
+    ready(sqlite_engine)
+    send_due(sqlite_engine, tmp_path, TOO_LATE)
+    assert send(sqlite_engine, tmp_path, moment=TOO_LATE).state == issues.SENT
+    assert issue_of(sqlite_engine).held_because is None
     assert len(letters(tmp_path)) == len(READERS)
 
 

@@ -89,18 +89,18 @@ def test_a_draft_is_refreshed_by_what_came_since_and_what_changed(engine: Engine
     assert again.subject_line.startswith("Fresh 50%")
 
 
-def test_a_draft_that_is_drafted_again_without_news_stays_as_it_is(engine: Engine) -> None:
-    publish(engine)
-    draft(engine)
-    before = issue_of(engine).model_dump()
-    draft(engine)
-    assert issue_of(engine).model_dump() == before
+def test_a_draft_that_is_drafted_again_without_news_stays_as_it_is(sqlite_engine: Engine) -> None:
+    publish(sqlite_engine)
+    draft(sqlite_engine)
+    before = issue_of(sqlite_engine).model_dump()
+    draft(sqlite_engine)
+    assert issue_of(sqlite_engine).model_dump() == before
 
 
-def test_an_empty_week_makes_no_issue(engine: Engine) -> None:
-    publish(engine, at=MONDAY)
-    assert draft(engine) == weekly.Drafted(None)
-    with reading(engine) as session:
+def test_an_empty_week_makes_no_issue(sqlite_engine: Engine) -> None:
+    publish(sqlite_engine, at=MONDAY)
+    assert draft(sqlite_engine) == weekly.Drafted(None)
+    with reading(sqlite_engine) as session:
         assert issues.every(session) == []
 
 
@@ -152,14 +152,14 @@ def test_only_a_draft_can_be_drafted_anew(sqlite_engine: Engine, state: str) -> 
     assert titles(sqlite_engine) == ["Haiku vs Codestral"]
 
 
-def test_approval_binds_to_the_digest_of_what_was_previewed(engine: Engine) -> None:
-    publish(engine)
-    draft(engine)
-    with writing(engine) as session:
+def test_approval_binds_to_the_digest_of_what_was_previewed(sqlite_engine: Engine) -> None:
+    publish(sqlite_engine)
+    draft(sqlite_engine)
+    with writing(sqlite_engine) as session:
         letter = weekly.preview(session, RULES, W47)
         session.commit()
-    digest = approve(engine)
-    issue = issue_of(engine)
+    digest = approve(sqlite_engine)
+    issue = issue_of(sqlite_engine)
     assert digest == issue.digest == issue.previewed_digest == letter.digest
     assert (issue.state, issue.approved_at) == (issues.APPROVED, MONDAY)
 
@@ -210,19 +210,19 @@ def test_an_approval_is_taken_back_and_given_again(engine: Engine) -> None:
     approve(engine)
 
 
-def test_an_issue_is_given_another_time_until_it_goes_out(engine: Engine) -> None:
-    publish(engine)
-    draft(engine)
+def test_an_issue_is_given_another_time_until_it_goes_out(sqlite_engine: Engine) -> None:
+    publish(sqlite_engine)
+    draft(sqlite_engine)
     later = TUESDAY + timedelta(days=1)
     for state in (issues.DRAFT, issues.APPROVED):
         if state == issues.APPROVED:
-            approve(engine)
-        with writing(engine) as session:
+            approve(sqlite_engine)
+        with writing(sqlite_engine) as session:
             weekly.schedule(session, W47, later)
             session.commit()
-        issue = issue_of(engine)
+        issue = issue_of(sqlite_engine)
         assert (issue.state, issue.send_at) == (state, later)
-    with writing(engine) as session:
+    with writing(sqlite_engine) as session:
         weekly.require(session, W47).state = issues.SENDING
         with pytest.raises(CannotDo, match="is sending; its time has passed"):
             weekly.schedule(session, W47, later)
@@ -242,22 +242,22 @@ def test_a_held_issue_that_is_given_another_time_is_approved_again(sqlite_engine
     assert (issue.state, issue.held_because, issue.digest) == (issues.APPROVED, None, digest)
 
 
-def test_an_editor_overrules_subject_and_preheader_and_takes_it_back(engine: Engine) -> None:
-    publish(engine)
-    draft(engine)
-    made = issue_of(engine)
-    edit(engine, subject="  Two tools,\n one question ", preheader="Look inside")
-    draft(engine)  # a refreshed draft keeps them
-    issue = issue_of(engine)
+def test_an_editor_overrules_subject_and_preheader_and_takes_it_back(sqlite_engine: Engine) -> None:
+    publish(sqlite_engine)
+    draft(sqlite_engine)
+    made = issue_of(sqlite_engine)
+    edit(sqlite_engine, subject="  Two tools,\n one question ", preheader="Look inside")
+    draft(sqlite_engine)  # a refreshed draft keeps them
+    issue = issue_of(sqlite_engine)
     assert (issue.subject_line, issue.preheader_line) == ("Two tools, one question", "Look inside")
-    with reading(engine) as session:
+    with reading(sqlite_engine) as session:
         letter = weekly.compose(session, RULES, issue)
         assert (letter.subject, letter.preheader) == ("Two tools, one question", "Look inside")
-    edit(engine, subject="")
-    issue = issue_of(engine)
+    edit(sqlite_engine, subject="")
+    issue = issue_of(sqlite_engine)
     assert (issue.subject_line, issue.preheader_line) == (made.subject, "Look inside")
-    edit(engine, preheader=" ")
-    assert issue_of(engine).preheader_line == made.preheader
+    edit(sqlite_engine, preheader=" ")
+    assert issue_of(sqlite_engine).preheader_line == made.preheader
 
 
 def test_an_editors_words_have_to_fit_too(sqlite_engine: Engine) -> None:

@@ -46,7 +46,7 @@ def fail(text: str) -> NoReturn:
 
 def say_json(document: Any) -> None:
     """Print one JSON document; datetimes in ISO 8601, UTC."""
-    sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
+    sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode() + "\n")
 
 
 def say_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from alembic.util import CommandError
 
 from newsletter import migrations
 from newsletter.assembly import assemble
@@ -25,7 +26,10 @@ def upgrade() -> None:
     """Bring the database to the newest migration."""
     with closing(assemble()) as assembly:
         before = migrations.current(assembly.bare_engine)
-        migrations.upgrade(assembly.bare_engine)
+        try:
+            migrations.upgrade(assembly.bare_engine)
+        except CommandError as error:
+            fail(f"the database is at migration {before}, unknown to this program ({error}): install a newer one")
     newest = migrations.newest()
     say(f"the database is at migration {newest}" + ("; nothing to do" if before == newest else f" (was {before})"))
 

@@ -4,6 +4,7 @@ A few threads do this side by side, because most of the time is waiting for the 
 at whatever line, leaves rows from which the next `send` goes on: queued ones are sent, `sending` ones are asked about.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from newsletter.delivery.reconcile import reconcile
 from newsletter.message import Letter, Recipient
 
 CONCURRENCY = 4  # calls under way at once
+PROGRESS_PAUSE = 0.5  # seconds between two counts for `on_progress`: counting costs more, the longer the list is
 MAX_LOST_ANSWERS = 3  # batches in a row without any answer, after which the provider is left alone
 
 RecipientOf = Callable[[str, int, str], Recipient]
@@ -38,6 +40,7 @@ class Sending:
     settle: timedelta
     clock: Callable[[], datetime]
     on_progress: Callable[[ledger.Accounting], None] = lambda _: None
+    """Told now and then while batches go out, and always when none is under way any more."""
     wait: bool = True
     """Whether to stay until unknown outcomes have rested for `settle` and can be decided."""
 
@@ -85,6 +88,10 @@ class _Drain:
         self._letter_id = stored.id
         self._letter: Letter = stored.letter()
         self._lock = threading.Lock()
+        # Claims and records are a few milliseconds each. Threads that queue up here wait for no longer than that;
+        # SQLite would let them sleep and try again, and they would find the database idle half of the time.
+        self._books = threading.Lock()
+        self._told_at = -math.inf
         self._stop = threading.Event()
         self._lost_answers = 0
         self._stopped: str | None = None
@@ -104,11 +111,12 @@ class _Drain:
         sending = self._sending
         try:
             while not self._stop.is_set():
-                batch = ledger.claim(sending.engine, self._letter_id, sending.provider.max_batch, sending.clock())
+                with self._books:
+                    batch = ledger.claim(sending.engine, self._letter_id, sending.provider.max_batch, sending.clock())
                 if batch is None:
                     return
                 self._carry(batch)
-                sending.on_progress(_accounting(sending.engine, self._letter_id))
+                self._tell()
         except BaseException:
             self._stop.set()
             raise
@@ -124,8 +132,18 @@ class _Drain:
             ledger.release(sending.engine, self._letter_id, batch.key, str(error))
             self._halt(str(error))
             return
-        ledger.record(sending.engine, self._letter_id, batch, outcomes, sending.clock())
+        with self._books:
+            ledger.record(sending.engine, self._letter_id, batch, outcomes, sending.clock())
         self._watch(outcomes)
+
+    def _tell(self) -> None:
+        """Say how far it is, at most every PROGRESS_PAUSE; `send` says it once more at the end."""
+        with self._lock:
+            due = time.monotonic() >= self._told_at + PROGRESS_PAUSE
+            if due:
+                self._told_at = time.monotonic()
+        if due:
+            self._sending.on_progress(_accounting(self._sending.engine, self._letter_id))
 
     def _watch(self, outcomes: list[Outcome]) -> None:
         """Leave a provider alone that answers nothing any more: more batches would only be more doubt."""

@@ -47,8 +47,8 @@ def test_a_comparison_is_in_one_issue_by_a_unique_row(engine: Engine) -> None:
             issues.assign(session, second, [number])
 
 
-def test_a_week_has_one_issue(engine: Engine) -> None:
-    with writing(engine) as session:
+def test_a_week_has_one_issue(sqlite_engine: Engine) -> None:
+    with writing(sqlite_engine) as session:
         make(session, W47)
         with pytest.raises(IntegrityError):
             make(session, W47)
@@ -77,8 +77,8 @@ def test_available_is_what_no_other_issue_has_and_was_published_before_the_end(e
         assert {number for number, _ in issues.available(session, end, None)} == {free, last}
 
 
-def test_issues_are_listed_and_found_by_week(engine: Engine) -> None:
-    with writing(engine) as session:
+def test_issues_are_listed_and_found_by_week(sqlite_engine: Engine) -> None:
+    with writing(sqlite_engine) as session:
         for week, state in ((W47, issues.SENDING), (Week(2026, 5), issues.SENT), (W48, issues.DRAFT)):
             make(session, week, state)
         assert [one.week for one in issues.every(session)] == ["2026-W48", "2026-W47", "2026-W05"]

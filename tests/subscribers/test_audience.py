@@ -11,7 +11,7 @@ def test_the_audience_is_every_active_reader_and_nobody_else(engine: Engine) -> 
         status: subscribe(engine, [f"{status}{number}@example.com" for number in (1, 2)], status) for status in STATUSES
     }
     with reading(engine) as session:
-        assert sorted(session.connection().scalars(audience.member_ids())) == ids[ACTIVE]
+        assert set(session.connection().scalars(audience.member_ids())) == set(ids[ACTIVE])
         assert audience.size(session) == 2
 
 

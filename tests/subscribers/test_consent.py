@@ -20,9 +20,9 @@ def test_a_history_has_every_step_of_one_reader_in_the_order_in_which_we_were_to
         assert [step.kind for step in consent.history(session, bo)] == ["added"]
 
 
-def test_a_kind_that_is_none_of_the_words_is_refused(engine: Engine) -> None:
-    (ana,) = subscribe(engine, ["ana@example.com"])
-    with writing(engine) as session:
+def test_a_kind_that_is_none_of_the_words_is_refused(sqlite_engine: Engine) -> None:
+    (ana,) = subscribe(sqlite_engine, ["ana@example.com"])
+    with writing(sqlite_engine) as session:
         consent.note(session, ana, "guessed", "nowhere", IN_W46)
         with pytest.raises(IntegrityError):
             session.flush()

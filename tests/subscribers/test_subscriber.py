@@ -11,9 +11,9 @@ from subscribers.subscriber import ACTIVE, FINAL, PAUSED, STATUSES, Subscriber
 from tests.newsroom import IN_W46, MONDAY, set_status, subscribe
 
 
-def test_a_reader_is_found_however_the_address_is_spelled(engine: Engine) -> None:
-    (number,) = subscribe(engine, ["Lena@bücher.example"])
-    with reading(engine) as session:
+def test_a_reader_is_found_however_the_address_is_spelled(sqlite_engine: Engine) -> None:
+    (number,) = subscribe(sqlite_engine, ["Lena@bücher.example"])
+    with reading(sqlite_engine) as session:
         found = subscriber.find(session, parse_address("lena@XN--BCHER-KVA.example"))
         assert found is not None
         assert (found.id, found.email, found.since) == (number, "Lena@bücher.example", IN_W46)
@@ -56,10 +56,10 @@ def test_everybody_is_listed_once_over_the_edges_of_pages(
         assert [one.email[6] for one in subscriber.every(session, ACTIVE)] == ["0", "2", "3", "4", "5"]
 
 
-def test_since_survives_the_database_to_the_microsecond(engine: Engine) -> None:
+def test_since_survives_the_database_to_the_microsecond(sqlite_engine: Engine) -> None:
     moment = IN_W46 + timedelta(microseconds=1)
-    with writing(engine) as session:
+    with writing(sqlite_engine) as session:
         subscriber.add(session, parse_address("ana@example.com"), ACTIVE, moment)
         session.commit()
-    with reading(engine) as session:
+    with reading(sqlite_engine) as session:
         assert [one.since for one in subscriber.every(session)] == [moment]

@@ -35,11 +35,13 @@ def steps(session: Session, email: str) -> list[tuple[str, str, datetime]]:
     return [(step.kind, step.source, step.at) for step in consent.history(session, number)]
 
 
-def test_readers_come_in_active_with_the_file_as_the_source_of_their_consent(engine: Engine, tmp_path: Path) -> None:
-    report = bring(engine, file(tmp_path, "email\nana@example.com\nbo@example.org\n"))
+def test_readers_come_in_active_with_the_file_as_the_source_of_their_consent(
+    sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    report = bring(sqlite_engine, file(tmp_path, "email\nana@example.com\nbo@example.org\n"))
     assert (dict(report.added), report.known, report.bad) == ({"active": 2}, 0, [])
-    assert listed(engine) == [("ana@example.com", "active"), ("bo@example.org", "active")]
-    with reading(engine) as session:
+    assert listed(sqlite_engine) == [("ana@example.com", "active"), ("bo@example.org", "active")]
+    with reading(sqlite_engine) as session:
         assert steps(session, "ana@example.com") == [("imported", "readers.csv", MONDAY)]
 
 
@@ -113,22 +115,22 @@ def test_twice_changes_nothing(engine: Engine, tmp_path: Path) -> None:
 
 
 def test_an_address_comes_in_once_however_often_and_in_whatever_spelling_it_stands(
-    engine: Engine, tmp_path: Path
+    sqlite_engine: Engine, tmp_path: Path
 ) -> None:
     rows = "email\nAna@Example.com\nana@example.com\nANA@EXAMPLE.COM\nlena@bücher.example\nlena@xn--bcher-kva.example\n"
-    report = bring(engine, file(tmp_path, rows))
+    report = bring(sqlite_engine, file(tmp_path, rows))
     assert (report.added.total(), report.known, report.bad) == (2, 3, [])
-    assert [email for email, _ in listed(engine)] == ["Ana@example.com", "lena@bücher.example"]
+    assert [email for email, _ in listed(sqlite_engine)] == ["Ana@example.com", "lena@bücher.example"]
 
 
 @pytest.mark.parametrize("status", sorted(FINAL))
 def test_who_has_left_or_is_suppressed_never_comes_back_through_a_file(
-    engine: Engine, tmp_path: Path, status: str
+    sqlite_engine: Engine, tmp_path: Path, status: str
 ) -> None:
-    subscribe(engine, ["ana@example.com"], status)
-    report = bring(engine, file(tmp_path, "email,status\nANA@example.com,active\nana@example.com,pending\n"))
+    subscribe(sqlite_engine, ["ana@example.com"], status)
+    report = bring(sqlite_engine, file(tmp_path, "email,status\nANA@example.com,active\nana@example.com,pending\n"))
     assert (dict(report.added), report.known, report.kept_out) == ({}, 2, 1)
-    assert listed(engine) == [("ana@example.com", status)]
+    assert listed(sqlite_engine) == [("ana@example.com", status)]
 
 
 def test_a_reader_who_has_not_confirmed_is_not_made_active_by_a_file(sqlite_engine: Engine, tmp_path: Path) -> None:

@@ -16,10 +16,10 @@ def leave(engine: Engine, number: int) -> bool:
 
 
 @pytest.mark.parametrize("status", [PENDING, ACTIVE, PAUSED])
-def test_a_reader_leaves_at_once_and_it_is_written_down_once(engine: Engine, status: str) -> None:
-    (number,) = subscribe(engine, ["ana@example.com"], status)
-    assert [leave(engine, number) for _ in range(3)] == [True, False, False]
-    with reading(engine) as session:
+def test_a_reader_leaves_at_once_and_it_is_written_down_once(sqlite_engine: Engine, status: str) -> None:
+    (number,) = subscribe(sqlite_engine, ["ana@example.com"], status)
+    assert [leave(sqlite_engine, number) for _ in range(3)] == [True, False, False]
+    with reading(sqlite_engine) as session:
         reader = session.get_one(Subscriber, number)
         assert (reader.status, reader.since) == (UNSUBSCRIBED, MONDAY)
         steps = [(step.kind, step.source, step.at) for step in consent.history(session, number)]

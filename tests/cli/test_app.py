@@ -1,0 +1,128 @@
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from newsletter.cli.app import app
+from tests.cli.conftest import Newsletter
+
+PROGRAM = Path(sys.executable).with_name("newsletter")
+
+CONTRACT = {
+    "demo",
+    "serve",
+    "sandbox",
+    "db upgrade",
+    "db check",
+    "comparisons import",
+    "comparisons list",
+    *(f"issues {name}" for name in ("draft", "list", "show", "preview", "approve", "unapprove", "schedule")),
+    *(f"issues {name}" for name in ("edit", "send", "status", "reconcile")),
+    *(f"subscribers {name}" for name in ("add", "show", "list", "import", "unsubscribe")),
+}
+
+PRINTS_DATA = {
+    "comparisons list",
+    "issues list",
+    "issues show",
+    "issues status",
+    "subscribers list",
+    "subscribers show",
+}
+
+
+def commands(group: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{path}{name} ")
+        else:
+            yield f"{path}{name}", command
+
+
+def every_command() -> dict[str, Any]:
+    return dict(commands(typer.main.get_command(app)))
+
+
+def test_the_commands_are_those_that_people_and_cron_lines_rely_on() -> None:
+    assert set(every_command()) == CONTRACT
+
+
+@pytest.mark.parametrize("path", ["", "comparisons", "issues", "subscribers", "db", *sorted(CONTRACT)])
+def test_every_command_explains_itself(bare_newsletter: Newsletter, path: str) -> None:
+    shown = bare_newsletter(*path.split(), "--help").ok()
+    assert f"Usage: newsletter {path}".strip() in shown
+    assert not list(Path.cwd().iterdir())
+
+
+def test_commands_that_print_data_take_json_and_each_option_is_explained() -> None:
+    for path, command in every_command().items():
+        assert command.help, path
+        names = {name for one in command.params for name in one.opts}
+        assert ("--json" in names) == (path in PRINTS_DATA), path
+        for one in command.params:
+            assert getattr(one, "help", None), f"{path} {one.name}"
+
+
+def test_the_module_is_the_same_as_the_command() -> None:
+    environment = os.environ | {"COLUMNS": "100"}
+    started = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        for command in ([str(PROGRAM), "--help"], [sys.executable, "-m", "newsletter", "--help"])
+    ]
+    (script, errors), (module, other_errors) = (process.communicate(timeout=60) for process in started)
+    assert script == module
+    assert "Usage: newsletter [OPTIONS] COMMAND" in script
+    assert (errors, other_errors) == ("", "")
+    assert [process.returncode for process in started] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("dance",),
+        ("issues", "dance"),
+        ("issues", "show"),
+        ("issues", "show", "2026-W47", "--yaml"),
+        ("issues", "show", "2025-W53"),
+        ("issues", "draft", "--week", "last"),
+        ("issues", "schedule", "2026-W47", "--at", "tomorrow"),
+        ("issues", "schedule", "2026-W47", "--at", "0001-01-01T00:00:00+14:00"),
+        ("issues", "send"),
+        ("issues", "send", "2026-W47", "--due"),
+        ("issues", "preview", "2026-W47"),
+        ("comparisons", "import"),
+        ("comparisons", "import", "x.txt", "--published-at", "2026-13-01"),
+        ("subscribers", "list", "--status", "enthusiastic"),
+        ("sandbox", "--port", "many"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_ends_with_status_2_and_touches_nothing(
+    bare_newsletter: Newsletter, wrong: tuple[str, ...]
+) -> None:
+    assert "Usage: newsletter" in bare_newsletter(*wrong).misused()
+    assert not list(Path.cwd().iterdir())
+
+
+def test_a_wrong_week_is_named_with_how_to_write_it(bare_newsletter: Newsletter) -> None:
+    assert (
+        "'2026-W54' is no ISO week; write it like 2026-W47" in bare_newsletter("issues", "show", "2026-W54").misused()
+    )
+
+
+def test_a_wrong_setting_stops_the_start_with_its_name(
+    bare_newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEWSLETTER_TIMEZONE", "Mars/Olympus")
+    monkeypatch.setenv("NEWSLETTER_SETTLE", "soon")
+    for command in (("issues", "list"), ("db", "check"), ("serve",)):
+        assert bare_newsletter(*command).refused() == (
+            "newsletter: NEWSLETTER_TIMEZONE: wants an IANA time zone, like Europe/Berlin\n"
+            "NEWSLETTER_SETTLE: wants a number and a unit: 90s, 10m, 6h or 2d"
+        )
+    assert not list(Path.cwd().iterdir())

@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Newsletter
+
+
+def write(name: str, content: str) -> Path:
+    Path(name).write_text(content)
+    return Path(name)
+
+
+def statuses(newsletter: Newsletter) -> dict[str, str]:
+    return {one["email"]: one["status"] for one in newsletter("subscribers", "list", "--json").document}
+
+
+def test_readers_are_imported_and_a_second_time_changes_nothing(newsletter: Newsletter) -> None:
+    file = write("old.csv", "email,status\nana@example.com,\nbo@example.com,paused\n")
+    first = newsletter("subscribers", "import", file, "--source", "the old list").ok()
+    assert first == "added: 1 active, 1 paused; on the list before: 0; left out: 0\n"
+    assert newsletter("subscribers", "import", file).ok() == "added: none; on the list before: 2; left out: 0\n"
+    assert statuses(newsletter) == {"ana@example.com": "active", "bo@example.com": "paused"}
+    shown = newsletter("subscribers", "show", "ANA@example.com", "--json").document
+    assert {name: shown[name] for name in ("email", "status", "muted_categories")} == {
+        "email": "ana@example.com",
+        "status": "active",
+        "muted_categories": [],
+    }
+    assert [(step["kind"], step["source"]) for step in shown["consent"]] == [("imported", "the old list")]
+    assert shown["since"].endswith(("Z", "+00:00"))
+
+
+def test_bad_rows_are_named_with_their_line_and_the_good_ones_go_in(newsletter: Newsletter) -> None:
+    file = write("new.csv", "email\nnobody\nana@example.com\n")
+    done = newsletter("subscribers", "import", file)
+    assert done.status == 1
+    assert done.out == "added: 1 active; on the list before: 0; left out: 1\n"
+    lines = done.err.splitlines()
+    assert lines[0].startswith("new.csv:2: ")
+    assert lines[1] == "newsletter: new.csv: 1 rows were left out; mend them and import the file again"
+    assert statuses(newsletter) == {"ana@example.com": "active"}
+
+
+def test_many_bad_rows_are_counted(newsletter: Newsletter) -> None:
+    done = newsletter("subscribers", "import", write("new.csv", "email\n" + "nobody\n" * 25))
+    assert done.status == 1
+    assert len(done.err.splitlines()) == 22
+    assert "… and 5 more" in done.err
+
+
+def test_a_file_that_cannot_be_read_is_named(newsletter: Newsletter) -> None:
+    assert newsletter("subscribers", "import", "none.csv").refused() == (
+        "newsletter: none.csv: No such file or directory"
+    )
+    assert "new.csv:1: the header line" in newsletter("subscribers", "import", write("new.csv", "x\n")).refused()
+    assert newsletter("subscribers", "list", "--json").document == []
+
+
+def test_nobody_who_has_left_comes_back_by_a_file_or_an_editor(newsletter: Newsletter) -> None:
+    newsletter("subscribers", "add", "ana@example.com").ok()
+    assert newsletter("subscribers", "unsubscribe", "Ana@example.com").ok() == "ana@example.com has left the list\n"
+    assert newsletter("subscribers", "unsubscribe", "ana@example.com").ok() == (
+        "ana@example.com had left before; nothing to do\n"
+    )
+    done = newsletter("subscribers", "import", write("new.csv", "email\nana@example.com\n"))
+    assert (done.status, done.err) == (0, "1 of those on the list have left or are suppressed, and stay so\n")
+    assert newsletter("subscribers", "add", "ana@example.com").refused() == (
+        "newsletter: ana@example.com is unsubscribed, and only they themselves can come back"
+    )
+    assert statuses(newsletter) == {"ana@example.com": "unsubscribed"}
+
+
+def test_one_reader_is_added_once_with_the_source_of_consent(newsletter: Newsletter) -> None:
+    assert newsletter("subscribers", "add", "ana@example.com", "--source", "by phone").ok() == (
+        "ana@example.com is on the list\n"
+    )
+    assert newsletter("subscribers", "add", "ANA@example.com").ok() == "ana@example.com is on the list already\n"
+    shown = newsletter("subscribers", "show", "ana@example.com", "--json").document
+    assert [(step["kind"], step["source"]) for step in shown["consent"]] == [("added", "by phone")]
+    assert "by phone" in newsletter("subscribers", "show", "ana@example.com").ok()
+
+
+@pytest.mark.parametrize("command", ["show", "unsubscribe"])
+def test_an_unknown_address_is_said_to_be_unknown(newsletter: Newsletter, command: str) -> None:
+    assert newsletter("subscribers", command, "ana@example.com").refused() == (
+        "newsletter: ana@example.com: unknown address"
+    )
+    assert newsletter("subscribers", command, "[bold]ana").refused().startswith("newsletter: [bold]ana: ")
+
+
+def test_readers_are_listed_by_status(newsletter: Newsletter) -> None:
+    newsletter("subscribers", "import", write("a.csv", "email,status\na@example.com,\nb@example.com,pending\n"))
+    listed = newsletter("subscribers", "list", "--status", "pending", "--json").document
+    assert [one["email"] for one in listed] == ["b@example.com"]
+    shown = newsletter("subscribers", "list").ok()
+    assert "a@example.com" in shown
+    assert "b@example.com" in shown
