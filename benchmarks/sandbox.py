@@ -1,4 +1,4 @@
-"""The sandbox in a process of its own: `python -m benchmarks.sandbox` says where it is, then counts for each line read."""
+"""The sandbox in a process of its own: `python -m benchmarks.sandbox` says where, then counts for each line read."""
 
 import json
 import sys

@@ -180,7 +180,10 @@ def _start(session: Session, rules: Rules, issue: Issue, now: datetime) -> int:
             f"a comparison, a template or a setting; `issues unapprove {issue.week}`, preview and approve it again"
         )
     stored = ledger.store(session, letter, issue.week, now)
-    ledger.draw_up(session, stored)
+    if not ledger.draw_up(session, stored):
+        raise CannotDo(
+            f"nobody is on the list, so issue {issue.week} was not sent; `newsletter subscribers import` readers"
+        )
     issues.move(issue, issues.SENDING)
     issue.letter_id = stored.id
     issue.held_because = None

@@ -1,7 +1,7 @@
 """Readers from a CSV file: people who agreed elsewhere.
 
-Twice changes nothing. A bad row is named with its line and the reason, and the good rows still go in. Nobody who
-has left or is suppressed comes back through a file.
+Twice changes nothing. A bad row is named with its line and the reason, and the good rows still go in. Nobody who has
+left or is suppressed comes back through a file, and whoever left elsewhere leaves here too.
 """
 
 import csv
@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from subscribers import consent
 from subscribers.address import parse_address
-from subscribers.subscriber import ACTIVE, FINAL, STATUSES, add, find
+from subscribers.subscriber import ACTIVE, FINAL, STATUSES, add, find, move
 
 COLUMNS = ("email", "status", "source", "consented_at")
 MAX_FIELD = 10_000  # characters; more in one field means that a quote was never closed
@@ -40,7 +40,9 @@ class Report:
     added: Counter[str] = field(default_factory=Counter)
     """New readers, by status."""
     known: int = 0
-    """Rows whose address was on the list; nothing of it was changed."""
+    """Rows whose address was on the list; nothing of it was changed, but for those who left."""
+    left: int = 0
+    """The known ones of which the file says that they have left or are suppressed: they are, from now on."""
     kept_out: int = 0
     """The known ones of which the file says active, but who have left or are suppressed."""
     bad: list[BadRow] = field(default_factory=list)
@@ -72,6 +74,11 @@ def _import_row(session: Session, row: dict[str, str], source: str, now: datetim
     if known:
         report.known += 1
         report.kept_out += status == ACTIVE and known.status in FINAL
+        if status in FINAL and known.status not in FINAL:
+            assert known.id is not None  # it was read from the database
+            consent.note(session, known.id, consent.LEFT, row.get("source", "").strip() or source, at)
+            report.left += move(known, status, now)
+            session.add(known)
         return
     subscriber = add(session, address, status, now)
     assert subscriber.id is not None  # add() has stored it

@@ -271,6 +271,7 @@ def test_with_automatic_approval_a_late_draft_is_held_as_well(sqlite_engine: Eng
 
 
 def test_with_automatic_approval_a_look_at_the_draft_does_not_bind(sqlite_engine: Engine, tmp_path: Path) -> None:
+    subscribe(sqlite_engine, READERS)
     publish(sqlite_engine)
     draft(sqlite_engine)
     with writing(sqlite_engine) as session:
@@ -335,13 +336,14 @@ def test_who_left_between_the_list_and_the_send_gets_nothing(sqlite_engine: Engi
     sound(sqlite_engine)
 
 
-def test_an_issue_for_nobody_is_sent_to_nobody(sqlite_engine: Engine, tmp_path: Path) -> None:
+def test_an_issue_for_nobody_is_not_used_up(sqlite_engine: Engine, tmp_path: Path) -> None:
     publish(sqlite_engine)
     draft(sqlite_engine)
     approve(sqlite_engine)
-    outcome = send(sqlite_engine, tmp_path)
-    assert outcome.sent is not None
-    assert (outcome.state, outcome.sent.accounting) == (issues.SENT, ledger.Accounting())
+    with pytest.raises(CannotDo, match="nobody is on the list"):
+        send(sqlite_engine, tmp_path)
+    subscribe(sqlite_engine, ["ana@example.com"])
+    assert send(sqlite_engine, tmp_path).state == issues.SENT
 
 
 def test_before_the_list_is_drawn_up_the_accounting_is_all_zero(sqlite_engine: Engine) -> None:

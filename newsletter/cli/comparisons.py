@@ -49,7 +49,8 @@ def import_(
     for bad in report.bad:
         tell(str(bad))
     if report.bad:
-        fail(f"{len(report.bad)} of the files could not be read; nothing of them was stored")
+        files = "1 file" if len(report.bad) == 1 else f"{len(report.bad)} files"
+        fail(f"{files} could not be read, and nothing of what is in them was stored; mend them and import again")
 
 
 @app.command("list")

@@ -39,6 +39,8 @@ def import_(
     _tell_bad_rows(file, report)
     added = ", ".join(f"{count} {status}" for status, count in report.added.items()) or "none"
     say(f"added: {added}; on the list before: {report.known}; left out: {len(report.bad)}")
+    if report.left:
+        say(f"left the list, as the file says: {report.left}")
     if report.kept_out:
         tell(f"{report.kept_out} of those on the list have left or are suppressed, and stay so")
     if report.bad:

@@ -146,7 +146,7 @@ class Accounting:
     @property
     def adds_up(self) -> bool:
         """Whether every reader of the audience is in exactly one state."""
-        return self.audience == sum(getattr(self, state) for state in MOVES)
+        return bool(self.audience == sum(getattr(self, state) for state in MOVES))
 
     @property
     def unsettled(self) -> int:
@@ -236,7 +236,9 @@ def record(engine: Engine, letter_id: int, batch: Batch, outcomes: Sequence[Outc
                 statement = _move(SENDING, state, letter_id).where(
                     col(Delivery.batch) == batch.key, col(Delivery.subscriber_id) == bindparam("of_reader")
                 )
-                values = {name: bindparam(name) for name in ("reason", "message_id", "passing", "settled_at")}
+                values: dict[str, Any] = {
+                    name: bindparam(name) for name in ("reason", "message_id", "passing", "settled_at")
+                }
                 session.connection().execute(statement.values(values), rows)
         session.commit()
 

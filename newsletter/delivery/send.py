@@ -71,8 +71,7 @@ def send(sending: Sending, letter_id: int) -> Sent:
         asked = reconcile(engine, sending.provider, sending.envelope, letter_id, sending.settle, sending.clock)
         sending.on_progress(_accounting(engine, letter_id))
         if stopped or asked.requeued == 0:
-            done = stopped or asked.in_doubt == 0 or asked.settles_at is None or not sending.wait
-            if done:
+            if stopped or asked.in_doubt == 0 or asked.settles_at is None or not sending.wait:
                 break
             _sleep_until(asked.settles_at, sending.clock)
     return Sent(_accounting(engine, letter_id), stopped, asked.why, asked.settles_at)

@@ -84,7 +84,7 @@ def test_a_bad_file_is_named_and_the_good_one_still_goes_in(newsletter: Newslett
     done = newsletter("comparisons", "import", good, bad)
     assert (done.status, done.out) == (1, "new: Haiku vs Codestral\n")
     assert done.err.splitlines()[0].startswith("b.json: ")
-    assert done.err.splitlines()[-1].startswith("newsletter: 1 of the files could not be read")
+    assert done.err.splitlines()[-1].startswith("newsletter: 1 file could not be read")
     assert [one["slug"] for one in newsletter("comparisons", "list", "--json").document] == ["haiku-vs-codestral"]
 
 

@@ -227,7 +227,10 @@ def test_every_state_can_be_reached_and_the_final_ones_are_left_by_nothing() -> 
 
 
 def test_a_row_key_names_the_reader_of_this_letter_only() -> None:
-    one, other = (StoredLetter(key=key, tag="", subject="", preheader="", html="", text="", digest="") for key in "ab")
+    one, other = (
+        StoredLetter(key=key, tag="", subject="", preheader="", html="", text="", digest="", created_at=NOW)
+        for key in "ab"
+    )
     assert one.subscriber_of(one.row_key(17)) == 17
     assert one.subscriber_of(other.row_key(17)) is None
     assert one.subscriber_of("probe") is None

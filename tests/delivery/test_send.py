@@ -8,18 +8,20 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, update
-from sqlmodel import col
+from sqlmodel import col, select
 
 from newsletter.db import reading
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import Delivery
 from newsletter.delivery.outbox import OutboxProvider
 from newsletter.delivery.postmark import PostmarkProvider
-from newsletter.delivery.provider import Provider
+from newsletter.delivery.provider import Accepted, Provider
 from newsletter.delivery.reconcile import reconcile
 from newsletter.delivery.send import Sending, Sent, send
 from newsletter.delivery.smtp import SmtpProvider
+from newsletter.message import Recipient
 from newsletter.sandbox.server import Sandbox
+from subscribers.subscriber import Subscriber
 from tests.delivery.faulty_line import LOSE_ANSWER, LOSE_REQUEST, FaultyLine
 from tests.delivery.readers import ENVELOPE, NOW, books, drawn_up, recipient
 
@@ -75,7 +77,7 @@ def test_everybody_gets_the_letter_once(engine: Engine, sandbox: Sandbox) -> Non
     assert sent == Sent(ledger.Accounting(audience=45, accepted=45))
     assert each_once(sandbox, 45)
     with reading(engine) as session:
-        ids = session.exec(ledger.select(Delivery.message_id)).all()
+        ids = session.exec(select(Delivery.message_id)).all()
     assert set(ids) == {message.id for message in sandbox.messages}
 
 
@@ -246,7 +248,7 @@ def test_a_search_that_does_not_show_later_messages_decides_nothing(sqlite_engin
     ledger.doubt_orphans(sqlite_engine, letter_id)
     later = ledger.claim(sqlite_engine, letter_id, 1, clock() - timedelta(minutes=1))
     assert later is not None
-    ledger.record(sqlite_engine, letter_id, later, [ledger.Accepted("elsewhere")], NOW)
+    ledger.record(sqlite_engine, letter_id, later, [Accepted("elsewhere")], NOW)
 
     asked = reconcile(
         sqlite_engine, small_batches(sandbox.url, sandbox.token), ENVELOPE, letter_id, timedelta(seconds=1), clock
@@ -265,7 +267,7 @@ def test_who_unsubscribes_while_the_letter_goes_out_is_not_sent_to(sqlite_engine
         if accounting.accepted and not last.is_set():
             last.set()
             with sqlite_engine.begin() as connection:
-                gone = update(ledger.Subscriber).where(col(ledger.Subscriber.id) == 200).values(status="unsubscribed")
+                gone = update(Subscriber).where(col(Subscriber.id) == 200).values(status="unsubscribed")
                 connection.execute(gone)
 
     provider = small_batches(sandbox.url, sandbox.token)
@@ -276,10 +278,25 @@ def test_who_unsubscribes_while_the_letter_goes_out_is_not_sent_to(sqlite_engine
     assert copies(sandbox)["reader199@example.com"] == 0
 
 
+def test_progress_is_told_from_the_first_batch_on_and_ends_with_the_books(
+    sqlite_engine: Engine, sandbox: Sandbox
+) -> None:
+    letter_id = drawn_up(sqlite_engine, 400)
+    told: list[ledger.Accounting] = []
+    provider = small_batches(sandbox.url, sandbox.token)
+
+    send(Sending(sqlite_engine, provider, ENVELOPE, recipient, SOON, clock, on_progress=told.append), letter_id)
+
+    assert 2 <= len(told) < 40  # not at every batch: each count reads the whole list
+    assert all(accounting.adds_up for accounting in told)
+    assert 0 < told[0].accepted < 400
+    assert told[-1] == books(sqlite_engine, letter_id) == ledger.Accounting(audience=400, accepted=400)
+
+
 def test_trouble_in_one_thread_stops_the_others_and_is_raised(sqlite_engine: Engine, sandbox: Sandbox) -> None:
     letter_id = drawn_up(sqlite_engine, 100)
 
-    def broken(row: str, number: int, email: str) -> ledger.Any:
+    def broken(row: str, number: int, email: str) -> Recipient:
         if number == 35:
             raise ZeroDivisionError("a defect")
         return recipient(row, number, email)

@@ -180,3 +180,13 @@ def test_a_file_that_is_not_there_or_is_a_folder_is_named(sqlite_engine: Engine,
 def test_a_header_alone_brings_nobody(sqlite_engine: Engine, tmp_path: Path) -> None:
     report = bring(sqlite_engine, file(tmp_path, "email,status\n"))
     assert (report.added.total(), report.known, report.bad) == (0, 0, [])
+
+
+@pytest.mark.parametrize("status", sorted(FINAL))
+def test_who_left_elsewhere_leaves_here_too_once(engine: Engine, tmp_path: Path, status: str) -> None:
+    subscribe(engine, ["ana@example.com"], ACTIVE)
+    path = file(tmp_path, f"email,status\nana@example.com,{status}\n")
+    assert [bring(engine, path).left, bring(engine, path).left] == [1, 0]
+    assert listed(engine) == [("ana@example.com", status)]
+    with reading(engine) as session:
+        assert [kind for kind, _, _ in steps(session, "ana@example.com")][-1:] == ["left"]
