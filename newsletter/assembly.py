@@ -121,7 +121,7 @@ def assemble(**given: Any) -> Assembly:
 def _set_up_logs(log_format: str) -> None:
     """Logs go to stderr, so that stdout holds only what a command prints."""
     renderer: Any = structlog.dev.ConsoleRenderer(colors=False)
-    processors = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    processors: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
     if log_format == "json":
         processors += [structlog.processors.dict_tracebacks]
         renderer = structlog.processors.JSONRenderer()

@@ -71,6 +71,7 @@ class Run:
 
     clock: Callable[[], datetime]
     on_progress: Callable[[Accounting], None] = lambda _: None
+    on_wait: Callable[[int, datetime], None] = lambda _, __: None
     wait: bool = True
 
 
@@ -112,6 +113,7 @@ def send_issue(engine: Engine, rules: Rules, post: Post, week: Week, run: Run) -
             clock=run.clock,
             on_progress=run.on_progress,
             wait=run.wait,
+            on_wait=run.on_wait,
         )
         sent = send(sending, letter_id)
     return Outcome(str(week), close(engine, week, run.clock()), sent)

@@ -11,7 +11,7 @@ from sqlmodel import Session
 from newsletter import outgoing, weekly
 from newsletter.assembly import Assembly, assemble
 from newsletter.cli.comparisons import as_document, moment
-from newsletter.cli.console import AsJson, Failure, fail, progress, say, say_json, say_table
+from newsletter.cli.console import AsJson, Failure, fail, progress, say, say_json, say_table, tell
 from newsletter.db import reading, writing
 from newsletter.delivery import ledger
 from newsletter.delivery.mime import filler_for
@@ -20,6 +20,7 @@ from newsletter.issues.issue import Issue
 from newsletter.issues.week import Week
 from newsletter.message import Filler, Letter
 from newsletter.outgoing import Outcome, Run
+from subscribers import audience
 
 app = typer.Typer(help="The week's issue, from draft to inbox.", no_args_is_help=True)
 
@@ -139,8 +140,10 @@ def approve(of_week: ISO_WEEK) -> None:
     """Bind your approval to the letter that was previewed; nothing else will be sent."""
     with closing(assemble()) as assembly, writing(assembly.engine) as session:
         issue = weekly.approve(session, assembly.rules, of_week, datetime.now(UTC))
+        readers = audience.size(session)
         session.commit()
         say(f"approved {of_week}: digest {issue.digest}; goes out {_local(issue.send_at, assembly)}")
+        say(f"it would go to {readers} readers now")
 
 
 @app.command()
@@ -179,7 +182,7 @@ def send(
         raise typer.BadParameter("name either a week or --due")
     with closing(assemble()) as assembly:
         with progress("sending") as on_progress:
-            run = Run(clock=_now, on_progress=on_progress, wait=wait)
+            run = Run(clock=_now, on_progress=on_progress, on_wait=_tell_wait, wait=wait)
             if of_week:
                 outcomes = [outgoing.send_issue(assembly.engine, assembly.rules, assembly.post, of_week, run)]
             else:
@@ -241,6 +244,10 @@ def _say_outcome(outcome: Outcome, assembly: Assembly) -> str | None:
         why = f": {sent.in_doubt_because}" if sent.in_doubt_because else ""
         return f"{outcome.week}: {sent.accounting.in_doubt} readers are in doubt{why}; {again}{after}"
     return None
+
+
+def _tell_wait(readers: int, until: datetime) -> None:
+    tell(f"{readers} readers are in doubt: the provider is asked again at {until:%H:%M:%S} UTC, and then it is decided")
 
 
 def _letter_of(session: Session, assembly: Assembly, of_week: Week) -> Letter:

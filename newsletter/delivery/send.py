@@ -9,12 +9,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
-from newsletter.db import reading
+from newsletter.db import is_sqlite, reading
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import Batch, StoredLetter
 from newsletter.delivery.provider import Envelope, NothingSent, Outcome, Provider, Unknown
@@ -43,6 +44,8 @@ class Sending:
     """Told now and then while batches go out, and always when none is under way any more."""
     wait: bool = True
     """Whether to stay until unknown outcomes have rested for `settle` and can be decided."""
+    on_wait: Callable[[int, datetime], None] = lambda _, __: None
+    """Told how many readers are waited for, and until when."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ def send(sending: Sending, letter_id: int) -> Sent:
         if stopped or asked.requeued == 0:
             if stopped or asked.in_doubt == 0 or asked.settles_at is None or not sending.wait:
                 break
+            sending.on_wait(asked.in_doubt, asked.settles_at)
             _sleep_until(asked.settles_at, sending.clock)
     return Sent(_accounting(engine, letter_id), stopped, asked.why, asked.settles_at)
 
@@ -87,9 +91,9 @@ class _Drain:
         self._letter_id = stored.id
         self._letter: Letter = stored.letter()
         self._lock = threading.Lock()
-        # Claims and records are a few milliseconds each. Threads that queue up here wait for no longer than that;
-        # SQLite would let them sleep and try again, and they would find the database idle half of the time.
-        self._books = threading.Lock()
+        # SQLite has one writer at a time, and lets the others sleep before they try again. Here they queue up instead.
+        one_at_a_time = is_sqlite(sending.engine)
+        self._writing: AbstractContextManager[object] = threading.Lock() if one_at_a_time else nullcontext()
         self._told_at = -math.inf
         self._stop = threading.Event()
         self._lost_answers = 0
@@ -110,7 +114,7 @@ class _Drain:
         sending = self._sending
         try:
             while not self._stop.is_set():
-                with self._books:
+                with self._writing:
                     batch = ledger.claim(sending.engine, self._letter_id, sending.provider.max_batch, sending.clock())
                 if batch is None:
                     return
@@ -131,7 +135,7 @@ class _Drain:
             ledger.release(sending.engine, self._letter_id, batch.key, str(error))
             self._halt(str(error))
             return
-        with self._books:
+        with self._writing:
             ledger.record(sending.engine, self._letter_id, batch, outcomes, sending.clock())
         self._watch(outcomes)
 
