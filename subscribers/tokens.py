@@ -4,7 +4,7 @@ Pure. A token is a subscriber's id in base 36 and a signature: about 46 characte
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
@@ -23,7 +23,7 @@ class BadToken(ValueError):  # noqa: N818  the name says what happened
 class Tokens:
     """Makes and reads tokens. `keys`: the newest secret first; all are good for reading."""
 
-    keys: Sequence[str]
+    keys: Sequence[str] = field(repr=False)
 
     def make(self, purpose: str, subscriber_id: int) -> str:
         """A token for one subscriber and one purpose. It never expires."""

@@ -101,3 +101,7 @@ def test_garbage_is_refused_without_a_word(garbage: str) -> None:
 def test_no_text_is_taken_for_a_token(text: str) -> None:
     with pytest.raises(BadToken):
         TOKENS.read(UNSUBSCRIBE, text)
+
+
+def test_no_key_shows_in_a_repr() -> None:
+    assert "hunter2" not in repr(Tokens(["hunter2"]))
