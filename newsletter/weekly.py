@@ -4,6 +4,7 @@ Every function works inside the caller's transaction and takes `now`. What an ed
 letter that renders otherwise later (a comparison changed, a template, a setting that shows) is not sent.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -26,6 +27,9 @@ from newsletter.rendering.edition import Edition, Masthead
 from newsletter.rendering.letter import render
 from newsletter.rendering.lint import lint
 from newsletter.rendering.size import fits
+
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]")
+"""Controls, what turns the direction of all that follows, and halves of characters: nothing that a subject may hold."""
 
 MOST_COMPARISONS = 20  # more never fit into a letter that clients show whole
 
@@ -63,7 +67,7 @@ def draft(session: Session, rules: Rules, week: Week, now: datetime) -> Drafted:
     """
     known = issues.find(session, week)
     if known and known.state != issues.DRAFT:
-        raise CannotDo(f"issue {week} is {known.state}; only a draft can be drafted anew (`issues unapprove {week}`?)")
+        raise CannotDo(f"issue {week} is {known.state}; only a draft can be drafted anew{_way_back(known)}")
     candidates = _candidates(session, issues.available(session, week.end(rules.zone), known.id if known else None))
     if not candidates:
         if known:
@@ -170,7 +174,7 @@ def edit(session: Session, week: Week, subject: str | None, preheader: str | Non
     """
     issue = require(session, week)
     if issue.state != issues.DRAFT:
-        raise CannotDo(f"issue {week} is {issue.state}; only a draft can be changed (`issues unapprove {week}`?)")
+        raise CannotDo(f"issue {week} is {issue.state}; only a draft can be changed{_way_back(issue)}")
     if subject is not None:
         issue.own_subject = _one_line("subject", subject, MAX_SUBJECT)
         _refuse_same_subject(session, issue)
@@ -200,6 +204,10 @@ def _refuse_same_subject(session: Session, issue: Issue) -> None:
             f"issue {previous.week} has this subject, and mail clients would fold the two into one; "
             f"`issues edit {issue.week} --subject …` gives it another"
         )
+
+
+def _way_back(issue: Issue) -> str:
+    return f" (`issues unapprove {issue.week}`?)" if issue.state in (issues.APPROVED, issues.HELD) else ""
 
 
 def _candidates(session: Session, found: list[tuple[int, datetime]]) -> list[Candidate]:
@@ -236,6 +244,8 @@ def _edition(rules: Rules, issue: Issue, records: list[Comparison]) -> Edition:
 
 def _one_line(what: str, text: str, most: int) -> str | None:
     line = " ".join(text.split())
+    if odd := _UNSEEN.search(line):
+        raise CannotDo(f"the {what} holds a character that cannot be seen (U+{ord(odd[0]):04X}); take it out")
     if len(line) > most:
         raise CannotDo(f"the {what} has {len(line)} characters; {most} is the most that inboxes show")
     return line or None

@@ -45,6 +45,8 @@ class Report:
     """The known ones of which the file says that they have left or are suppressed: they are, from now on."""
     kept_out: int = 0
     """The known ones of which the file says active, but who have left or are suppressed."""
+    not_read: list[str] = field(default_factory=list)
+    """Columns that the file has and that mean nothing here: a misspelt `status` would make everybody active."""
     bad: list[BadRow] = field(default_factory=list)
 
 
@@ -56,6 +58,7 @@ def import_csv(session: Session, path: Path, source: str | None, now: datetime) 
     """
     report = Report()
     header, rows = _read(path)
+    report.not_read = [name for name in header if name and name not in COLUMNS]
     for line, cells in rows:
         try:
             _import_row(session, _named(header, cells), source or path.name, now, report)

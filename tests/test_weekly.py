@@ -325,3 +325,11 @@ def test_the_clock_makes_nothing_of_an_empty_week(sqlite_engine: Engine) -> None
     assert weekly.draft_due(sqlite_engine, RULES, MONDAY) is None
     with reading(sqlite_engine) as session:
         assert issues.every(session) == []
+
+
+@pytest.mark.parametrize("odd", ["\x1b[31m", "\u202e", "\x00", "\udcff"])
+def test_a_subject_holds_nothing_that_cannot_be_seen(sqlite_engine: Engine, odd: str) -> None:
+    publish(sqlite_engine)
+    draft(sqlite_engine)
+    with pytest.raises(CannotDo, match=r"the subject holds a character that cannot be seen \(U\+[0-9A-F]{4}\)"):
+        edit(sqlite_engine, subject=f"Two{odd} tools")

@@ -11,6 +11,8 @@ from newsletter.cli.console import Failure, tell
 from newsletter.settings import SettingsError
 from newsletter.weekly import CannotDo
 
+INTERRUPTED = 130  # the exit status that Ctrl-C ends with, as shells have it
+
 app = typer.Typer(
     help="Makes and sends the weekly letter of AI tool verdicts.",
     no_args_is_help=True,
@@ -40,7 +42,7 @@ class _State:
 
 
 def main() -> None:
-    """Run the command line. Exit status 0: done; 1: it could not be done; 2: wrong usage."""
+    """Run the command line. Exit status 0: done; 1: it could not be done; 2: wrong usage; 130: Ctrl-C."""
     try:
         app(prog_name="newsletter", standalone_mode=True)
     except (CannotDo, Failure, SettingsError) as error:
@@ -53,8 +55,14 @@ def main() -> None:
         if _State.debug:
             raise
         _end(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
-    except KeyboardInterrupt:
-        _end("interrupted; run the same command again to go on")
+    except UnicodeEncodeError as error:
+        if error.encoding.lower().replace("-", "") == "utf8":
+            _end("a text in the command is not UTF-8; write it in UTF-8")
+        _end(f"this output cannot show every letter ({error.encoding}); set PYTHONIOENCODING=utf-8")
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            tell("newsletter: interrupted; run the same command again to go on")
+        raise
     except Exception as error:  # a user is owed a line, not a traceback
         if _State.debug:
             raise

@@ -46,6 +46,8 @@ def import_(
         say(f"{done.change}: {done.title}")
         for change in done.changes:
             say(f"  {change}")
+    if not report.imported and not report.bad:
+        say("there is no comparison in what was read; nothing to do")
     for bad in report.bad:
         tell(str(bad))
     if report.bad:

@@ -14,7 +14,7 @@ from newsletter.db import reading, writing
 from subscribers import consent, subscriber
 from subscribers.address import Address, parse_address
 from subscribers.subscriber import ACTIVE, FINAL, STATUSES, Subscriber
-from subscribers.transfer import CannotRead, Report, import_csv
+from subscribers.transfer import COLUMNS, CannotRead, Report, import_csv
 from subscribers.unsubscribe import unsubscribe as take_off
 
 MAX_BAD_ROWS = 20  # bad rows that are named one by one
@@ -37,6 +37,8 @@ def import_(
             fail(str(error))
         session.commit()
     _tell_bad_rows(file, report)
+    if report.not_read:
+        tell(f"{file}:1: not read: {', '.join(report.not_read)} (the columns that are: {', '.join(COLUMNS)})")
     added = ", ".join(f"{count} {status}" for status, count in report.added.items()) or "none"
     say(f"added: {added}; on the list before: {report.known}; left out: {len(report.bad)}")
     if report.left:

@@ -3,7 +3,9 @@
 What only these need is imported when they run: other commands start without a web server in their baggage.
 """
 
+import errno
 import os
+import socket
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -72,20 +74,32 @@ def demo(
 
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8000,
 ) -> None:
     """Serve the web pages."""
     import uvicorn
 
     assemble().close()  # wrong settings end here, with a line
+    _require_free(host, port)
     tell(f"serving on http://{host}:{port}/ (Ctrl-C ends it)")
     uvicorn.run(
         "newsletter.web.app:create_app", factory=True, host=host, port=port, log_level="warning", access_log=False
     )
 
 
+def _require_free(host: str, port: int) -> None:
+    """End with a line where the web server could not listen; its own words for it are a log line and status 3."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        socket.create_server(address, family=family).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            fail(f"port {port} on {host} is in use: choose another with --port")
+        fail(f"cannot listen on {host}, port {port}: {error.strerror or error}")
+
+
 def sandbox(
-    port: Annotated[int, typer.Option(help="The port on 127.0.0.1 to listen on.")] = 8025,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port on 127.0.0.1 to listen on.")] = 8025,
     token: Annotated[str, typer.Option(help="The server token that it accepts.")] = "sandbox-token",  # noqa: S107
     webhook: Annotated[str | None, typer.Option(metavar="URL", help="Where to post what becomes of messages.")] = None,
 ) -> None:

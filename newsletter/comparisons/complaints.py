@@ -54,4 +54,6 @@ def in_one_line(error: ValidationError) -> str:
 def _phrase(kind: str, message: str, context: Mapping[str, Any]) -> str:
     if kind == "value_error":
         return str(context["error"])
+    if context.get("field_type") == "Value":  # a text whose length is looked at after it was tidied, no list
+        kind = f"string_{kind}"
     return _WORDS[kind].format(**context) if kind in _WORDS else message[:1].lower() + message[1:]

@@ -72,8 +72,9 @@ def send(sending: Sending, letter_id: int) -> Sent:
     while True:
         stopped = _Drain(sending, stored).run()
         asked = reconcile(engine, sending.provider, sending.envelope, letter_id, sending.settle, sending.clock)
-        sending.on_progress(_accounting(engine, letter_id))
-        if stopped or asked.requeued == 0:
+        books = _accounting(engine, letter_id)
+        sending.on_progress(books)
+        if stopped or not books.queued:  # what is queued may also be what another process's `reconcile` put there
             if stopped or asked.in_doubt == 0 or asked.settles_at is None or not sending.wait:
                 break
             sending.on_wait(asked.in_doubt, asked.settles_at)

@@ -1,4 +1,4 @@
-"""A Postmark-compatible provider on loopback, for the demo, the desk and the tests.
+"""A Postmark-compatible provider on loopback, for the demo, for people who try things out and for the tests.
 
 It imports nothing else of the project.
 

@@ -99,6 +99,8 @@ def test_the_module_is_the_same_as_the_command() -> None:
         ("comparisons", "import", "x.txt", "--published-at", "2026-13-01"),
         ("subscribers", "list", "--status", "enthusiastic"),
         ("sandbox", "--port", "many"),
+        ("sandbox", "--port", "65536"),
+        ("serve", "--port", "-1"),
     ],
     ids=" ".join,
 )
@@ -107,6 +109,21 @@ def test_wrong_usage_ends_with_status_2_and_touches_nothing(
 ) -> None:
     assert "Usage: newsletter" in bare_newsletter(*wrong).misused()
     assert not list(Path.cwd().iterdir())
+
+
+def test_a_text_that_is_no_unicode_is_refused_in_a_line(bare_newsletter: Newsletter) -> None:
+    said = bare_newsletter("subscribers", "add", "ana@example.com", "--source", "caf\udcff").refused()
+    assert said == "newsletter: a text in the command is not UTF-8; write it in UTF-8"
+
+
+def test_ctrl_c_says_how_to_go_on(bare_newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("newsletter.cli.issues.assemble", interrupted)
+    done = bare_newsletter("issues", "list")
+    assert (done.status, done.out) == (130, "")
+    assert done.err.strip() == "newsletter: interrupted; run the same command again to go on"
 
 
 def test_a_wrong_week_is_named_with_how_to_write_it(bare_newsletter: Newsletter) -> None:

@@ -95,3 +95,12 @@ def test_readers_are_listed_by_status(newsletter: Newsletter) -> None:
     shown = newsletter("subscribers", "list").ok()
     assert "a@example.com" in shown
     assert "b@example.com" in shown
+
+
+def test_columns_that_are_not_read_are_named(newsletter: Newsletter) -> None:
+    Path("readers.csv").write_text("email,stauts\nana@example.com,unsubscribed\n")
+    done = newsletter("subscribers", "import", "readers.csv")
+    assert (done.status, done.err) == (
+        0,
+        "readers.csv:1: not read: stauts (the columns that are: email, status, source, consented_at)\n",
+    )

@@ -1,3 +1,4 @@
+import socket
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -112,3 +113,11 @@ def test_the_demo_takes_no_folder_that_is_somebody_elses(bare_newsletter: Newsle
     )
     assert Path("mine/novel.txt").read_text().startswith("It was")
     assert "mine/novel.txt" in bare_newsletter("demo", "--dir", "mine/novel.txt").refused()
+
+
+def test_pages_that_cannot_be_served_there_end_with_a_line(bare_newsletter: Newsletter) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = bare_newsletter("serve", "--port", str(port)).refused()
+    assert said == f"newsletter: port {port} on 127.0.0.1 is in use: choose another with --port"
+    assert "cannot listen on 203.0.113.7" in bare_newsletter("serve", "--host", "203.0.113.7").refused()

@@ -214,3 +214,13 @@ def test_the_archive_of_states_is_listed_as_a_table(approved: Newsletter) -> Non
     assert "published (UTC)" in approved("comparisons", "list").ok()
     assert approved("issues", "status", WEEK).ok().startswith(f"{WEEK}: approved\naudience 0 = ")
     assert approved("issues", "reconcile", WEEK).ok() == (f"{WEEK}: approved; found 0, queued again 0, in doubt 0\n")
+
+
+def test_files_without_a_comparison_say_that_nothing_is_to_do(newsletter: Newsletter) -> None:
+    Path("none.json").write_text("[]")
+    assert "nothing to do" in newsletter("comparisons", "import", "none.json").ok()
+
+
+def test_a_description_that_is_too_long_says_how_long_it_may_be(newsletter: Newsletter) -> None:
+    said = newsletter("comparisons", "import", write("c.jsonl", made(description="d" * 20_001))).refused()
+    assert "description is longer than 20000 characters" in said
