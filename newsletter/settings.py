@@ -20,6 +20,7 @@ from newsletter.db import open_engine
 PREFIX = "NEWSLETTER_"
 DEVELOPMENT_KEY = "for development only: links signed with it can be forged by anyone"
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # seconds
+CALLS_IN_A_BATCH = 3  # most calls that one batch takes, one after the other: bodies go in parts of 45 MB
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -168,9 +169,10 @@ class Settings(BaseSettings):
             wrong.append("POSTMARK_SERVER_TOKEN: PROVIDER=postmark needs it")
         if self.provider == "smtp" and not self.smtp_url:
             wrong.append("SMTP_URL: PROVIDER=smtp needs it, like smtp://user:password@mail.example.com:587")
-        if self.settle < self.provider_timeout and self.carries_real_mail:
+        if self.settle < CALLS_IN_A_BATCH * self.provider_timeout and self.carries_real_mail:
             wrong.append(
-                "SETTLE: must not be shorter than PROVIDER_TIMEOUT, or a batch still under way may be sent twice"
+                f"SETTLE: wants at least {CALLS_IN_A_BATCH} times PROVIDER_TIMEOUT, "
+                "or a batch still under way may be sent twice"
             )
         if self.draft_at >= self.send_at:
             wrong.append("DRAFT_AT: must be earlier in the week than SEND_AT, or there is nothing to send")

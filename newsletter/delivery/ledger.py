@@ -15,7 +15,7 @@ from sqlalchemy import CheckConstraint, Engine, Index, Update, bindparam, func, 
 from sqlmodel import Field, Session, col, select
 
 from newsletter.db import Table, one_of, writing
-from newsletter.delivery.provider import Accepted, Outcome, Refused
+from newsletter.delivery.provider import Accepted, NotSent, Outcome, Refused
 from newsletter.message import Letter
 from subscribers import audience
 from subscribers.subscriber import Subscriber
@@ -38,7 +38,7 @@ MOVES = {
         ACCEPTED: "the provider gave it an id",
         REFUSED: "the provider said no to this reader",
         IN_DOUBT: "the provider's answer was lost, or the sender died before it wrote the answer down",
-        QUEUED: "nothing of the batch had left: the provider was not reached, or refused the whole of it",
+        QUEUED: "certainly not sent: the provider was not reached, refused the batch, or the batch stopped before it",
     },
     IN_DOUBT: {
         ACCEPTED: "the provider was asked, and has it",
@@ -220,7 +220,7 @@ def record(engine: Engine, letter_id: int, batch: Batch, outcomes: Sequence[Outc
 
     Rows that were settled by somebody else in the meantime keep what they have.
     """
-    moves: dict[str, list[dict[str, Any]]] = {ACCEPTED: [], REFUSED: [], IN_DOUBT: []}
+    moves: dict[str, list[dict[str, Any]]] = {ACCEPTED: [], REFUSED: [], IN_DOUBT: [], QUEUED: []}
     for (number, _), outcome in zip(batch.readers, outcomes, strict=True):
         row: dict[str, Any] = {"of_reader": number, "reason": None, "message_id": None, "passing": False}
         if isinstance(outcome, Accepted):
@@ -229,7 +229,8 @@ def record(engine: Engine, letter_id: int, batch: Batch, outcomes: Sequence[Outc
             refused = {"reason": outcome.reason, "passing": outcome.passing, "settled_at": now}
             moves[REFUSED].append({**row, **refused})
         else:
-            moves[IN_DOUBT].append({**row, "reason": outcome.reason, "settled_at": None})
+            state = QUEUED if isinstance(outcome, NotSent) else IN_DOUBT
+            moves[state].append({**row, "reason": outcome.reason, "settled_at": None})
     with writing(engine) as session:
         for state, rows in moves.items():
             if rows:
@@ -239,6 +240,8 @@ def record(engine: Engine, letter_id: int, batch: Batch, outcomes: Sequence[Outc
                 values: dict[str, Any] = {
                     name: bindparam(name) for name in ("reason", "message_id", "passing", "settled_at")
                 }
+                if state == QUEUED:
+                    values |= {"batch": None, "claimed_at": None}
                 session.connection().execute(statement.values(values), rows)
         session.commit()
 

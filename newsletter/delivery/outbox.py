@@ -13,7 +13,7 @@ from pathlib import Path
 
 from newsletter.delivery import wire
 from newsletter.delivery.mime import MimeFiller, filler_for
-from newsletter.delivery.provider import Accepted, CannotAsk, Envelope, NothingSent, Outcome, Refused, Unknown
+from newsletter.delivery.provider import Accepted, CannotAsk, Envelope, NothingSent, NotSent, Outcome, Refused, Unknown
 from newsletter.message import Letter, Recipient
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_.-]|^\.+")  # in a folder's name
@@ -60,7 +60,7 @@ class OutboxProvider:
                     stopped = _explain(error, folder)
                     if not any(isinstance(outcome, Accepted) for outcome in outcomes):
                         raise NothingSent(stopped) from None
-            outcomes.append(Refused(stopped, passing=True))
+            outcomes.append(NotSent(stopped))
         return self._made_durable(folder, outcomes)
 
     def find(self, envelope: Envelope, batch: str) -> Mapping[str, str]:

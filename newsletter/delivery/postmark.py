@@ -15,7 +15,7 @@ from newsletter.delivery import postmark_message
 from newsletter.delivery.postmark_client import AnswerLost, Clients, ErrorAnswer, NotReached
 from newsletter.delivery.postmark_message import MAX_BATCH, PROBE, Writer, body_writer, cut, template_writer
 from newsletter.delivery.postmark_template import Shelf
-from newsletter.delivery.provider import CannotAsk, Envelope, NothingSent, Outcome, Refused, Unknown
+from newsletter.delivery.provider import CannotAsk, Envelope, NothingSent, NotSent, Outcome, Refused, Unknown
 from newsletter.message import Letter, Recipient
 
 PAGE = 500  # messages, the most that one search answers
@@ -139,7 +139,7 @@ class PostmarkProvider:
         """Write and send the messages of some recipients, filling in their outcomes.
 
         Returns those who were refused because the template is gone. Raises NothingSent while nothing has been
-        sent; later such a trouble is a passing refusal, so that the outcomes before it are kept.
+        sent; later such a trouble makes the rest NotSent, so that the outcomes before it are kept.
         """
         gone: list[int] = []
         stopped: str | None = None
@@ -159,7 +159,7 @@ class PostmarkProvider:
                             gone.append(number)
                     continue
             for number in numbers:
-                outcomes[number] = Refused(f"not sent: {stopped}", passing=True)
+                outcomes[number] = NotSent(stopped or "")
         return gone
 
     def _call_once(self, endpoint: str, messages: list[bytes]) -> list[answers.Verdict] | str:

@@ -1,7 +1,8 @@
 """Who carries letters? The protocol that every provider keeps, and what may be done after each outcome.
 
-An outcome is a value, one per recipient and in the order of the recipients. Outcomes are three, not two:
-what was refused may be tried again, what is unknown never blindly.
+An outcome is a value, one per recipient and in the order of the recipients. Outcomes are three, not two: what was
+refused may be tried again, what is unknown never blindly. Where a batch stops in its middle, what had not begun is none
+of the three: it is not sent.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +39,17 @@ class Unknown:
     reason: str
 
 
-Outcome = Accepted | Refused | Unknown
+@dataclass(frozen=True)
+class NotSent:
+    """The message has certainly not left: the batch stopped before it, for a reason that would stop others too.
+
+    The row goes back into the queue; the run stops and shows the reason (one line, what to do about it).
+    """
+
+    reason: str
+
+
+Outcome = Accepted | Refused | Unknown | NotSent
 
 
 class NothingSent(Exception):  # noqa: N818  the name says what happened

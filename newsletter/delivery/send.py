@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from newsletter.db import is_sqlite, reading
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import Batch, StoredLetter
-from newsletter.delivery.provider import Envelope, NothingSent, Outcome, Provider, Unknown
+from newsletter.delivery.provider import Envelope, NothingSent, NotSent, Outcome, Provider, Unknown
 from newsletter.delivery.reconcile import reconcile
 from newsletter.message import Letter, Recipient
 
@@ -139,6 +139,9 @@ class _Drain:
         with self._writing:
             ledger.record(sending.engine, self._letter_id, batch, outcomes, sending.clock())
         self._watch(outcomes)
+        not_sent = next((outcome for outcome in outcomes if isinstance(outcome, NotSent)), None)
+        if not_sent:
+            self._halt(not_sent.reason)
 
     def _tell(self) -> None:
         """Say how far it is, at most every PROGRESS_PAUSE; `send` says it once more at the end."""

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from newsletter.delivery import wire
 from newsletter.delivery.mime import MimeFiller, filler_for
-from newsletter.delivery.provider import Accepted, CannotAsk, Envelope, NothingSent, Outcome, Refused, Unknown
+from newsletter.delivery.provider import Accepted, CannotAsk, Envelope, NothingSent, NotSent, Outcome, Refused, Unknown
 from newsletter.message import Letter, Recipient
 
 CONNECT_TIMEOUT = 10  # seconds
@@ -87,7 +87,7 @@ class SmtpProvider:
                 if stopped:
                     if not outcomes:
                         raise NothingSent(stopped)
-                    outcomes.append(Refused(f"not sent: {stopped}", passing=True))
+                    outcomes.append(NotSent(stopped))
                     continue
                 assert connection is not None
                 try:
@@ -167,7 +167,7 @@ class SmtpProvider:
                 _reset(connection)
                 if first:
                     raise NothingSent(reason)
-                return Refused(reason, passing=True)
+                return NotSent(reason)
             code, words = connection.rcpt(wire.address(recipient.email))
             if code not in (250, 251, 252):
                 return self._refused(connection, code, words)
@@ -177,7 +177,8 @@ class SmtpProvider:
             # RFC 5321, 4.5.2: a dot that begins a line is doubled. The first line is a header.
             connection.send(message.replace(b"\r\n.", b"\r\n.."))
         except TROUBLE as error:
-            # Without its final dot a message is not taken.
+            # Without its final dot a message is not taken. It is not simply queued again: a message that breaks the
+            # connection each time would stand in everybody's way.
             connection.close()
             return Refused(f"not sent: {self._explain(error)}", passing=True)
         try:

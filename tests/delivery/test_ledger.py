@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from newsletter.db import reading, writing
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import Batch, Delivery, StoredLetter
-from newsletter.delivery.provider import Accepted, Outcome, Refused, Unknown
+from newsletter.delivery.provider import Accepted, NotSent, Outcome, Refused, Unknown
 from subscribers.subscriber import PAUSED, PENDING, SUPPRESSED, UNSUBSCRIBED, Subscriber
 from tests.delivery.readers import LETTER, NOW, add_readers, books, drawn_up
 
@@ -132,6 +132,16 @@ def test_outcomes_are_of_three_kinds_and_the_books_add_up(engine: Engine) -> Non
         (None, "no answer", False),
     ]
     assert [row.settled_at for row in rows] == [NOW, NOW, NOW, None]
+
+
+def test_what_a_batch_stopped_before_goes_back_into_the_queue(engine: Engine) -> None:
+    letter_id = drawn_up(engine, 3)
+    batch = claim(engine, letter_id)
+
+    ledger.record(engine, letter_id, batch, [Accepted("m-1"), NotSent("disk full"), NotSent("disk full")], NOW)
+
+    assert books(engine, letter_id) == ledger.Accounting(audience=3, accepted=1, queued=2)
+    assert [number for number, _ in claim(engine, letter_id).readers] == [2, 3]
 
 
 def test_an_outcome_is_missing_nothing_is_recorded(engine: Engine) -> None:

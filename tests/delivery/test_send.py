@@ -24,6 +24,8 @@ from newsletter.message import Recipient
 from newsletter.sandbox.server import Sandbox
 from subscribers.subscriber import Subscriber
 from tests.delivery.faulty_line import LOSE_ANSWER, LOSE_REQUEST, FaultyLine
+from tests.delivery.providers.smtp_server import SmtpServer
+from tests.delivery.providers.test_smtp import hang_up
 from tests.delivery.readers import ENVELOPE, NOW, books, drawn_up, recipient
 
 SOON = timedelta(milliseconds=300)
@@ -329,3 +331,19 @@ def test_what_another_process_puts_back_into_the_queue_is_sent_in_the_same_run(
 
     assert sent.accounting == ledger.Accounting(audience=20, accepted=20)
     assert each_once(sandbox, 20)
+
+
+def test_a_batch_that_stops_in_its_middle_loses_nobody(sqlite_engine: Engine) -> None:
+    """The server breaks the line twice: of two readers it is not known, one has it, and two are still to get it."""
+    letter_id = drawn_up(sqlite_engine, 5)
+    with SmtpServer() as server:
+        for number in (0, 2):
+            server.on_data[f"reader{number}@example.com"] = hang_up
+        provider = SmtpProvider(f"smtp://127.0.0.1:{server.port}", timeout=5)
+
+        first = run(sqlite_engine, provider, letter_id, settle=NEVER, wait=False)
+        again = run(sqlite_engine, provider, letter_id, settle=NEVER, wait=False)
+
+    assert first.stopped is not None
+    assert first.accounting == ledger.Accounting(audience=5, accepted=1, in_doubt=2, queued=2)
+    assert again.accounting == ledger.Accounting(audience=5, accepted=3, in_doubt=2)
