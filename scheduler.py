@@ -4,16 +4,20 @@ So a missed, late or doubled alarm, a restart or a second scheduler does no harm
 """
 
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.exc import DatabaseError
 
 from newsletter import outgoing, weekly
 from newsletter.assembly import Assembly, assemble
 from newsletter.outgoing import Run
+from newsletter.settings import SettingsError
+from newsletter.weekly import CannotDo
 
 TICK = 20  # seconds between two looks at what is due
 DAY = 24 * 60 * 60  # seconds
@@ -84,11 +88,15 @@ def main() -> None:
     """Run until SIGTERM or Ctrl-C; the job under way is finished first."""
     signals = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    with closing(assemble()) as assembly:
-        scheduler = start(assembly)
-        signal.sigwait(signals)
-        log.info("stopping after the job under way")
-        scheduler.shutdown(wait=True)
+    try:
+        with closing(assemble()) as assembly:
+            log.info("started", database=repr(assembly.engine.url), provider=assembly.post.provider.name)
+            scheduler = start(assembly)
+            signal.sigwait(signals)
+            log.info("stopping after the job under way")
+            scheduler.shutdown(wait=True)
+    except (SettingsError, CannotDo, DatabaseError) as error:
+        sys.exit(f"scheduler: {error}")
 
 
 if __name__ == "__main__":

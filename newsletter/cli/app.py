@@ -50,7 +50,10 @@ def main() -> None:
     except (OperationalError, DatabaseError) as error:
         if _State.debug:
             raise
-        _end(f"the database says: {' '.join(str(error.orig).split())} (NEWSLETTER_DATABASE_URL names it)")
+        words = " ".join(str(error.orig).split())
+        if "locked" in words:
+            _end(f"the database says: {words}; another process keeps it busy: run the command again, a send goes on")
+        _end(f"the database says: {words} (NEWSLETTER_DATABASE_URL names it)")
     except OSError as error:
         if _State.debug:
             raise

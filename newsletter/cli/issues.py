@@ -237,6 +237,8 @@ def _say_outcome(outcome: Outcome, assembly: Assembly) -> str | None:
     sent = outcome.sent
     say(f"{outcome.week} ({outcome.state}): {equation(sent.accounting)}")
     again = f"`newsletter issues send {outcome.week}` goes on from here"
+    if sent.accounting.refused:
+        tell(f"{sent.accounting.refused} readers were refused: `newsletter issues status {outcome.week}` says why")
     if sent.stopped:
         return f"{outcome.week} stopped: {sent.stopped}; {again}"
     if sent.accounting.in_doubt:

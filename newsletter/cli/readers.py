@@ -13,7 +13,7 @@ from newsletter.cli.console import AsJson, fail, say, say_json, say_table, tell
 from newsletter.db import reading, writing
 from subscribers import consent, subscriber
 from subscribers.address import Address, parse_address
-from subscribers.subscriber import ACTIVE, FINAL, STATUSES, Subscriber
+from subscribers.subscriber import ACTIVE, FINAL, PAUSED, STATUSES, Subscriber
 from subscribers.transfer import COLUMNS, CannotRead, Report, import_csv
 from subscribers.unsubscribe import unsubscribe as take_off
 
@@ -59,6 +59,8 @@ def add(
         known = subscriber.find(session, parsed)
         if known and known.status in FINAL:
             fail(f"{known.email} is {known.status}, and only they themselves can come back")
+        if known and known.status == PAUSED:
+            fail(f"{known.email} is paused, which was their wish; they come back when they say so")
         if known and known.status == ACTIVE:
             say(f"{known.email} is on the list already")
             return

@@ -104,3 +104,11 @@ def test_columns_that_are_not_read_are_named(newsletter: Newsletter) -> None:
         0,
         "readers.csv:1: not read: stauts (the columns that are: email, status, source, consented_at)\n",
     )
+
+
+def test_a_reader_who_asked_for_a_rest_is_not_brought_back_by_an_editor(newsletter: Newsletter) -> None:
+    newsletter("subscribers", "import", write("old.csv", "email,status\nbo@example.com,paused\n"))
+    done = newsletter("subscribers", "add", "bo@example.com")
+    assert (done.status, done.out) == (1, "")
+    assert "paused" in done.err
+    assert statuses(newsletter) == {"bo@example.com": "paused"}
