@@ -108,7 +108,7 @@ def test_a_sender_killed_at_random_moments_sends_to_nobody_twice_and_loses_nobod
         killed_with_work_left = 0
         for _ in range(kills):
             posts = line.posts
-            process = start_sender(url, line.url, batch_size=50)
+            process = start_sender(url, line.url, batch_size=25)
             while line.posts == posts and process.poll() is None:
                 time.sleep(0.005)
             time.sleep(random.uniform(0, 0.2))
@@ -116,11 +116,11 @@ def test_a_sender_killed_at_random_moments_sends_to_nobody_twice_and_loses_nobod
             killed_with_work_left += sum(copies(sandbox).values()) < readers
         assert killed_with_work_left == kills
 
-        finish(start_sender(url, line.url, batch_size=50))
+        finish(start_sender(url, line.url, batch_size=25))
         assert_everybody_has_it_once(assembly, sandbox, readers)
 
         posts = line.posts
-        finish(start_sender(url, line.url, batch_size=50))
+        finish(start_sender(url, line.url, batch_size=25))
         assert line.posts == posts
 
 
