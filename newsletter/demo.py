@@ -117,9 +117,8 @@ def _send_week(assembly: Assembly, week: Week) -> DemoWeek:
 def _refuse_one(sandbox: Sandbox) -> None:
     """Let the provider know that mail to one of the readers has bounced before."""
     url = f"{sandbox.url}message-streams/broadcast/suppressions"
-    headers = {"X-Postmark-Server-Token": sandbox.token, "Accept": "application/json"}
     bounced = {"Suppressions": [{"EmailAddress": BOUNCED_BEFORE}]}
-    requests.post(url, json=bounced, headers=headers, timeout=10).raise_for_status()
+    requests.post(url, json=bounced, headers=_headers(sandbox), timeout=10).raise_for_status()
 
 
 def _keep_letters(sandbox: Sandbox, folder: Path) -> int:
@@ -133,10 +132,14 @@ def _keep_letters(sandbox: Sandbox, folder: Path) -> int:
 
 
 def _source(sandbox: Sandbox, message_id: str) -> bytes:
-    headers = {"X-Postmark-Server-Token": sandbox.token, "Accept": "application/json"}
-    answer = requests.get(f"{sandbox.url}messages/outbound/{message_id}/dump", headers=headers, timeout=10)
+    url = f"{sandbox.url}messages/outbound/{message_id}/dump"
+    answer = requests.get(url, headers=_headers(sandbox), timeout=10)
     answer.raise_for_status()
     return str(answer.json()["Body"]).encode()
+
+
+def _headers(sandbox: Sandbox) -> dict[str, str]:
+    return {"X-Postmark-Server-Token": sandbox.token, "Accept": "application/json"}
 
 
 def _make_anew(directory: Path) -> None:

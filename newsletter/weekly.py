@@ -5,6 +5,7 @@ letter that renders otherwise later (a comparison changed, a template, a setting
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -119,9 +120,21 @@ def comparisons_of(session: Session, issue: Issue) -> list[Comparison]:
     return comparison.load_many(session, issues.comparison_ids(session, issue.id))
 
 
+def edition(rules: Rules, issue: Issue, records: Sequence[Comparison]) -> Edition:
+    """What a letter of an issue is made of, with these comparisons."""
+    return Edition(
+        week=issue.week,
+        first_day=Week.parse(issue.week).first_day(),
+        subject=issue.subject_line,
+        preheader=issue.preheader_line,
+        comparisons=tuple(records),
+        masthead=rules.masthead,
+    )
+
+
 def compose(session: Session, rules: Rules, issue: Issue) -> Letter:
     """Render an issue as it stands now."""
-    return render(_edition(rules, issue, comparisons_of(session, issue)))
+    return render(edition(rules, issue, comparisons_of(session, issue)))
 
 
 def preview(session: Session, rules: Rules, week: Week) -> Letter:
@@ -226,20 +239,9 @@ def _as_many_as_fit(
         lead = taken[0].record
         issue.subject = subject_line(lead, previous.subject_line if previous else None, str(week))
         issue.preheader = preheader_line(lead, count)
-        if fits(render(_edition(rules, issue, [candidate.record for candidate in taken]))):
+        if fits(render(edition(rules, issue, [candidate.record for candidate in taken]))):
             return taken
     raise CannotDo(f"not even one comparison fits into a letter: {waiting[0].record.title!r} is too long")
-
-
-def _edition(rules: Rules, issue: Issue, records: list[Comparison]) -> Edition:
-    return Edition(
-        week=issue.week,
-        first_day=Week.parse(issue.week).first_day(),
-        subject=issue.subject_line,
-        preheader=issue.preheader_line,
-        comparisons=tuple(records),
-        masthead=rules.masthead,
-    )
 
 
 def _one_line(what: str, text: str, most: int) -> str | None:

@@ -55,8 +55,6 @@ def demo(
     serve_: Annotated[bool, typer.Option("--serve", help="Stay, with the inbox and the pages open.")] = False,
 ) -> None:
     """Run the main job from nothing: three weeks of sample comparisons, 40 readers, the bundled sandbox."""
-    import uvicorn
-
     from newsletter.demo import run_demo
 
     with run_demo(directory) as shown:
@@ -69,7 +67,7 @@ def demo(
         if serve_:
             os.environ.update(shown.environment)
             tell(f"inbox on {shown.inbox}, pages on http://127.0.0.1:8000/ (Ctrl-C ends both)")
-            uvicorn.run("newsletter.web.app:create_app", factory=True, port=8000, log_level="warning", access_log=False)
+            _serve_pages("127.0.0.1", 8000)
 
 
 def serve(
@@ -77,11 +75,16 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8000,
 ) -> None:
     """Serve the web pages."""
-    import uvicorn
-
     assemble().close()  # wrong settings end here, with a line
     _require_free(host, port)
     tell(f"serving on http://{host}:{port}/ (Ctrl-C ends it)")
+    _serve_pages(host, port)
+
+
+def _serve_pages(host: str, port: int) -> None:
+    """Serve until interrupted. Without an access log: it would hold the tokens of readers' links."""
+    import uvicorn
+
     uvicorn.run(
         "newsletter.web.app:create_app", factory=True, host=host, port=port, log_level="warning", access_log=False
     )

@@ -246,14 +246,6 @@ def record(engine: Engine, letter_id: int, batch: Batch, outcomes: Sequence[Outc
         session.commit()
 
 
-def release(engine: Engine, letter_id: int, batch: str, reason: str) -> None:
-    """Put a batch of which nothing has left back into the queue."""
-    with writing(engine) as session:
-        back = _move(SENDING, QUEUED, letter_id).where(col(Delivery.batch) == batch)
-        session.connection().execute(back.values(batch=None, claimed_at=None, reason=reason))
-        session.commit()
-
-
 def doubt_orphans(engine: Engine, letter_id: int) -> int:
     """Call in doubt what a dead sender left under way; return how many rows. Only the one live sender may do this."""
     with writing(engine) as session:

@@ -79,7 +79,7 @@ def send(sending: Sending, letter_id: int) -> Sent:
                 break
             sending.on_wait(asked.in_doubt, asked.settles_at)
             _sleep_until(asked.settles_at, sending.clock)
-    return Sent(_accounting(engine, letter_id), stopped, asked.why, asked.settles_at)
+    return Sent(books, stopped, asked.why, asked.settles_at)
 
 
 class _Drain:
@@ -133,9 +133,7 @@ class _Drain:
         try:
             outcomes = sending.provider.send(self._letter, sending.envelope, recipients, batch.key)
         except NothingSent as error:
-            ledger.release(sending.engine, self._letter_id, batch.key, str(error))
-            self._halt(str(error))
-            return
+            outcomes = [NotSent(str(error))] * len(recipients)
         with self._writing:
             ledger.record(sending.engine, self._letter_id, batch, outcomes, sending.clock())
         self._watch(outcomes)

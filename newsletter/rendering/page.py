@@ -44,7 +44,7 @@ def page(edition: Edition) -> Page:
     shown = cards(edition)
     return Page(
         name=excerpt(masthead.name, MASTHEAD_NAME),
-        when=f"Week {int(edition.week[-2:])} · {day_range(edition.first_day)}",
+        when=when(edition.week, edition.first_day),
         subject=excerpt(edition.subject, SUBJECT),
         preheader=excerpt(edition.preheader, PREHEADER),
         headline=headline(shown[0]),
@@ -76,6 +76,11 @@ def introduction(count: int) -> str:
 def in_words(number: int) -> str:
     """A number at the start of a sentence: "Six", and figures above twelve."""
     return _WORDS[number] if number < len(_WORDS) else str(number)
+
+
+def when(week: str, first_day: date) -> str:
+    """A week for people: "Week 47 · 16–22 November 2026"."""
+    return f"Week {int(week[-2:])} · {day_range(first_day)}"
 
 
 def day_range(first: date) -> str:

@@ -18,7 +18,7 @@ from newsletter import migrations
 from newsletter.assembly import Assembly, assemble
 from newsletter.web import archive, leaving
 from newsletter.web.headers import HEADERS, SecurityHeaders
-from newsletter.web.site import Clock, Here, Site, notice, open_site
+from newsletter.web.site import Clock, Here, notice, open_site, site_of
 
 STYLE_CACHED = "public, max-age=86400"  # seconds; the pages name the sheet with its version
 RETRY = "60"  # seconds until a page may be asked for again
@@ -88,7 +88,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
         return notice(
-            _site(request),
+            site_of(request),
             "That cannot be done here",
             "This address answers, but not to what your program asked of it.",
             status=405,
@@ -99,7 +99,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _not_found(request: Request, _: Exception) -> Response:
     return notice(
-        _site(request),
+        site_of(request),
         "There is nothing here",
         "The address may be mistyped, or the page is not public yet: comparisons show once their issue has gone out.",
         status=404,
@@ -109,7 +109,7 @@ async def _not_found(request: Request, _: Exception) -> Response:
 async def _database_away(request: Request, error: Exception) -> Response:
     log.warning("database error", path=request.url.path, error=type(error).__name__)
     return notice(
-        _site(request),
+        site_of(request),
         "Back in a moment",
         "We cannot reach our records just now. Please try again in a few minutes.",
         status=503,
@@ -120,14 +120,9 @@ async def _database_away(request: Request, error: Exception) -> Response:
 async def _broken(request: Request, _: Exception) -> Response:
     # This answer is made outside of all middleware, and the server logs the error after it.
     return notice(
-        _site(request),
+        site_of(request),
         "Something went wrong",
         "It is our fault, not yours, and it has been noted. Please try again later.",
         status=500,
         headers=HEADERS,
     )
-
-
-def _site(request: Request) -> Site:
-    site: Site = request.app.state.site
-    return site

@@ -17,12 +17,11 @@ from newsletter.db import reading
 from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue, IssueComparison
 from newsletter.issues.week import Week
-from newsletter.rendering.edition import Edition
-from newsletter.rendering.page import day_range
 from newsletter.rendering.page import page as letter_page
+from newsletter.rendering.page import when as week_in_words
 from newsletter.web.panel import in_full, panel
 from newsletter.web.site import Here, Site, cached, page
-from newsletter.weekly import comparisons_of
+from newsletter.weekly import comparisons_of, edition
 
 EARLIER = 5  # issues that the front page names below the latest one
 
@@ -129,15 +128,13 @@ def _edition(session: Session, site: Site, week: str) -> dict[str, Any]:
     issue = issues.find_sent(session, Week.parse(week))
     assert issue is not None  # the caller has it from the entries
     records = comparisons_of(session, issue)
-    masthead = site.assembly.rules.masthead
-    first_day = Week.parse(week).first_day()
-    edition = Edition(week, first_day, issue.subject_line, issue.preheader_line, tuple(records), masthead)
+    rules = site.assembly.rules
     return {
-        "letter": letter_page(edition),
+        "letter": letter_page(edition(rules, issue, records)),
         "panels": [panel(record, site.assembly.settings.zone) for record in records],
-        "canonical": masthead.links.issue(week),
+        "canonical": rules.masthead.links.issue(week),
     }
 
 
 def _when(week: str) -> str:
-    return f"Week {int(week[-2:])} · {day_range(Week.parse(week).first_day())}"
+    return week_in_words(week, Week.parse(week).first_day())

@@ -64,12 +64,13 @@ def open_site(assembly: Assembly, clock: Clock) -> Site:
     return Site(assembly, clock, assembly.bare_engine, migrations.newest(), templates, style)
 
 
-def _site(request: Request) -> Site:
+def site_of(request: Request) -> Site:
+    """The site that a request came to."""
     site: Site = request.app.state.site
     return site
 
 
-Here = Annotated[Site, Depends(_site)]
+Here = Annotated[Site, Depends(site_of)]
 """The site that a request came to, as a parameter of an endpoint."""
 
 

@@ -180,7 +180,7 @@ def test_a_released_batch_is_claimed_again_under_another_key_and_the_same_row_ke
     letter_id = drawn_up(engine, 2)
     first = claim(engine, letter_id)
 
-    ledger.release(engine, letter_id, first.key, "connection refused")
+    ledger.record(engine, letter_id, first, [NotSent("connection refused")] * 2, NOW)
 
     assert books(engine, letter_id) == ledger.Accounting(audience=2, queued=2)
     second = claim(engine, letter_id)
