@@ -94,7 +94,7 @@ def plain(assembly: Assembly) -> None:
 def _pages(assembly: Assembly) -> Iterator[list[tuple[int, str]]]:
     last = 0
     while True:
-        readers = select(Subscriber.id, Subscriber.email).where(audience.belongs(), col(Subscriber.id) > last)
+        readers = select(Subscriber.id, Subscriber.email).where(audience.MEMBERS.belongs, col(Subscriber.id) > last)
         with reading(assembly.engine) as session:
             found = session.exec(readers.order_by(col(Subscriber.id)).limit(BATCH)).all()
         page = [(number, email) for number, email in found if number is not None]

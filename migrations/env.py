@@ -4,14 +4,25 @@ from alembic import context
 from sqlalchemy import Engine
 
 import subscribers.consent
-import subscribers.subscriber  # noqa: F401  # each module above puts its tables into the metadata
-from newsletter.db import Table
+import subscribers.erasure
+import subscribers.fingerprint
+import subscribers.limits
+import subscribers.preferences
+import subscribers.signup
+import subscribers.subscriber
+import subscribers.suppression  # noqa: F401  # each module above puts its tables into the metadata
+from newsletter.db import Table, is_sqlite
 
 ADVISORY_LOCK = 0x4E4C4D47  # "NLMG"; one number for all upgrades of a database
 
 engine: Engine = context.config.attributes["engine"]
 with engine.connect() as connection:
-    if connection.dialect.name == "postgresql":  # SQLite has the write lock already
+    if is_sqlite(engine):
+        # A table that is made anew is dropped first, and with the references to it on, so would be what refers to it.
+        # This can only be said before the transaction begins, so not through SQLAlchemy, which begins one.
+        raw = connection.connection.cursor()
+        raw.execute("PRAGMA foreign_keys = OFF")
+    else:  # SQLite has the write lock already
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
     # Batch mode: SQLite cannot alter most things, so Alembic copies the table instead.
     # One transaction over all: a migration is there whole or not at all, and two processes wait for each other.
@@ -20,4 +31,9 @@ with engine.connect() as connection:
     )
     with context.begin_transaction():
         context.run_migrations()
+        if is_sqlite(engine) and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all()):
+            raise RuntimeError(f"the migration would leave rows that refer to nothing: {broken[:5]}")
     connection.commit()
+    if is_sqlite(engine):
+        raw.execute("PRAGMA foreign_keys = ON")
+        raw.close()

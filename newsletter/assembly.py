@@ -17,7 +17,7 @@ from newsletter.delivery.postmark import PostmarkProvider
 from newsletter.delivery.provider import Provider
 from newsletter.delivery.smtp import SmtpProvider
 from newsletter.links import Links
-from newsletter.outgoing import Post
+from newsletter.post import Post
 from newsletter.rendering.edition import Masthead
 from newsletter.settings import Settings, load
 from newsletter.weekly import CannotDo, Rules
@@ -81,6 +81,7 @@ class Assembly:
             sender=settings.from_,
             reply_to=settings.reply_to,
             stream=settings.postmark_stream,
+            personal_stream=settings.postmark_transactional_stream,
             list_id=f"<newsletter.{domain}>",
             links=self.links,
             tokens=self.tokens,

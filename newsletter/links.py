@@ -24,6 +24,22 @@ class Links:
         """The full panel of one comparison."""
         return f"{self.base_url}/comparisons/{slug}"
 
+    def subscribe(self) -> str:
+        """Where the sign-up form is, and where it posts to."""
+        return f"{self.base_url}/subscribe"
+
+    def confirm(self, token: str) -> str:
+        """Where one reader confirms; tokens are URL-safe already."""
+        return f"{self.base_url}/confirm/{token}"
+
+    def preferences(self, token: str) -> str:
+        """One reader's own page."""
+        return f"{self.base_url}/preferences/{token}"
+
+    def address(self, token: str) -> str:
+        """Where one reader confirms a new address."""
+        return f"{self.base_url}/address/{token}"
+
     def unsubscribe(self, token: str) -> str:
-        """One reader's way out; `token` is URL-safe already."""
+        """One reader's way out."""
         return f"{self.base_url}/unsubscribe/{token}"

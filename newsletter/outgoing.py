@@ -15,54 +15,17 @@ from sqlmodel import Session
 from newsletter.db import reading, writing
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import Accounting
-from newsletter.delivery.provider import Envelope, Provider
 from newsletter.delivery.reconcile import Reconciled, reconcile
 from newsletter.delivery.send import Sending, Sent, send
 from newsletter.delivery.sender_lock import only_sender
 from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue
 from newsletter.issues.week import Week
-from newsletter.links import Links
-from newsletter.message import Recipient
+from newsletter.post import Post
 from newsletter.weekly import CannotDo, Rules, approve, compose, require
-from subscribers.tokens import UNSUBSCRIBE, Tokens
 
 RECORDED_LATER = ("delivered", "bounced", "complained", "opened", "clicked", "unsubscribed")
 """What comes back after the send; null as long as nothing records it."""
-
-
-@dataclass(frozen=True)
-class Post:
-    """Who carries the letters, and what each of them is given."""
-
-    provider: Provider
-    sender: str
-    reply_to: str | None
-    stream: str
-    list_id: str
-    links: Links
-    tokens: Tokens
-    own_unsubscribe: bool
-    """Whether we own the List-Unsubscribe header, not the provider."""
-    settle: timedelta
-
-    def envelope(self, tag: str) -> Envelope:
-        """What all messages of an issue share."""
-        return Envelope(sender=self.sender, reply_to=self.reply_to, stream=self.stream, tag=tag, list_id=self.list_id)
-
-    def recipient(self, row: str, subscriber_id: int, email: str) -> Recipient:
-        """One reader, with the values that fill their letter."""
-        url = self.links.unsubscribe(self.tokens.make(UNSUBSCRIBE, subscriber_id))
-        return Recipient(
-            row=row,
-            email=email,
-            values={"EMAIL": email, "UNSUBSCRIBE_URL": url},
-            unsubscribe_url=url if self.own_unsubscribe else None,
-        )
-
-    def sample_recipient(self) -> Recipient:
-        """The reader of a preview: an address that nobody has, and a link that leads to nobody."""
-        return self.recipient("sample-0", 0, "reader@example.com")
 
 
 @dataclass(frozen=True)
@@ -108,7 +71,7 @@ def send_issue(engine: Engine, rules: Rules, post: Post, week: Week, run: Run) -
             engine=engine,
             provider=post.provider,
             envelope=post.envelope(str(week)),
-            recipient_of=post.recipient,
+            recipient_of=post.recipient_at(run.clock()),
             settle=post.settle,
             clock=run.clock,
             on_progress=run.on_progress,

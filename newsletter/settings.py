@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     postmark_server_token: SecretStr | None = None
     postmark_api_url: str = "https://api.postmarkapp.com/"
     postmark_stream: str = "broadcast"
+    postmark_transactional_stream: str = "outbound"
     smtp_url: SecretStr | None = None
     from_: str = Field(default="Weekly AI Tool Verdicts <verdicts@example.com>", validation_alias=f"{PREFIX}FROM")
     reply_to: str | None = None
@@ -76,6 +77,8 @@ class Settings(BaseSettings):
     send_at: Slot = (1, 9, 0)
     max_lateness: Duration = timedelta(hours=6)
     approval: Literal["required", "automatic"] = "required"
+    webhook_username: str | None = None
+    webhook_password: SecretStr | None = None
     provider_timeout: Duration = timedelta(seconds=60)
     settle: Duration = timedelta(minutes=10)
     log_format: Literal["console", "json"] = "console"
@@ -133,7 +136,7 @@ class Settings(BaseSettings):
             raise ValueError("holds no key; leave it empty for development, or make a long random one")
         return value
 
-    @field_validator("name", "postal_address", "postmark_stream")
+    @field_validator("name", "postal_address", "postmark_stream", "postmark_transactional_stream")
     @classmethod
     def _one_line(cls, value: str) -> str:
         if not value.isprintable() or not value.strip():

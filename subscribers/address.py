@@ -1,7 +1,7 @@
 """What is an e-mail address, and when are two the same?
 
-Pure: no look-up in the network. Two addresses are the same when their domains are (case and IDN spelling aside)
-and their local parts are but for case: no provider of note tells `Ana@` from `ana@`, and mailing both would be twice.
+Pure: no look-up in the network. Two addresses are the same when mail to both is sure to reach one mailbox, and else
+they are not: docs/decisions/same-address.md says where that is sure.
 """
 
 from dataclasses import dataclass
@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from email_validator import EmailNotValidError, validate_email
 
 MAX_LENGTH = 254  # characters, RFC 5321's limit on a path less its brackets
+
+GMAIL = frozenset({"gmail.com", "googlemail.com"})
+"""Two names of one service that passes over dots before the @."""
 
 
 @dataclass(frozen=True)
@@ -28,5 +31,13 @@ def parse_address(written: str) -> Address:
         raise ValueError(str(error)) from None
     if len(valid.normalized) > MAX_LENGTH:
         raise ValueError(f"The address is longer than {MAX_LENGTH} characters.")
-    key = f"{valid.local_part.casefold()}@{(valid.ascii_domain or valid.domain).lower()}"
-    return Address(email=valid.normalized, key=key)
+    return Address(email=valid.normalized, key=key_of(valid.local_part, valid.ascii_domain or valid.domain))
+
+
+def key_of(local_part: str, domain: str) -> str:
+    """What is compared of an address. `domain` in ASCII (punycode)."""
+    # Not casefold(): it would make one address of straße@ and strasse@.
+    local_part, domain = local_part.lower(), domain.lower()
+    if domain in GMAIL:
+        return f"{local_part.replace('.', '')}@gmail.com"
+    return f"{local_part}@{domain}"

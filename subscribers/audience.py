@@ -1,27 +1,64 @@
-"""Who gets an issue? Every active subscriber, and nobody else."""
+"""Who gets a letter? For each kind of letter the circle of those whom it may go to."""
+
+from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, Select, func
 from sqlmodel import Session, col, select
 
-from subscribers.subscriber import ACTIVE, SUPPRESSED, Subscriber
+from subscribers.preferences import AddressChange
+from subscribers.subscriber import ACTIVE, ERASED, PAUSED, PENDING, SUPPRESSED, UNSUBSCRIBED, Subscriber
 
 
-def belongs() -> ColumnElement[bool]:
-    """The condition of belonging to the audience, for queries over the subscribers."""
-    return col(Subscriber.status) == ACTIVE
+@dataclass(frozen=True)
+class Circle:
+    """Whom a letter may go to, and where. Asked when it is queued, and again when a batch of it is claimed."""
+
+    belongs: ColumnElement[bool]
+    """The condition of belonging to the circle, over the subscribers."""
+    email: ColumnElement[str]
+    """The address that is written to."""
+
+
+_NEW_ADDRESS: Final = (
+    sqlalchemy.select(col(AddressChange.email))
+    .where(col(AddressChange.subscriber_id) == col(Subscriber.id))
+    .scalar_subquery()
+)
+_status = col(Subscriber.status)
+
+MEMBERS: Final = Circle(_status == ACTIVE, col(Subscriber.email))
+"""Who gets every issue."""
+
+NOT_YET: Final = Circle(_status.in_([PENDING, UNSUBSCRIBED]), col(Subscriber.email))
+"""Who may be asked whether they want to be members."""
+
+KNOWN: Final = Circle(_status.in_([PENDING, ACTIVE, PAUSED, UNSUBSCRIBED]), col(Subscriber.email))
+"""Who may be sent a link to what we hold of them."""
+
+MOVING: Final = Circle(
+    sqlalchemy.and_(_status.not_in([SUPPRESSED, ERASED]), _NEW_ADDRESS.is_not(None)), func.coalesce(_NEW_ADDRESS, "")
+)
+"""Who gave another address, at that one."""
 
 
 def is_suppressed() -> ColumnElement[bool]:
     """The condition of being one whom we must not write to."""
-    return col(Subscriber.status) == SUPPRESSED
+    return _status == SUPPRESSED
 
 
 def member_ids() -> Select[int | None]:
-    """The ids of the audience, as a query to insert from: the list is never read into memory."""
-    return sqlalchemy.select(col(Subscriber.id)).where(belongs())
+    """The ids of the members, as a query to insert from: the list is never read into memory."""
+    return sqlalchemy.select(col(Subscriber.id)).where(MEMBERS.belongs)
+
+
+def mutings(session: Session) -> dict[str, int]:
+    """What members have muted (as `Subscriber.muted` has it) -> how many of them."""
+    query = select(Subscriber.muted, func.count()).where(MEMBERS.belongs).group_by(col(Subscriber.muted))
+    return dict(session.exec(query).all())
 
 
 def size(session: Session) -> int:
     """How many would get an issue that was sent now."""
-    return session.exec(select(func.count()).select_from(Subscriber).where(belongs())).one()
+    return session.exec(select(func.count()).select_from(Subscriber).where(MEMBERS.belongs)).one()

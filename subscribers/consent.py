@@ -1,5 +1,10 @@
-"""Who agreed to what, when and how; also who left. Append-only: rows are added, never changed."""
+"""Who agreed to what, when and how; also who left. Append-only: rows are added, never changed.
 
+Two things alone take something away from a row: after 90 days network and user agent are shortened, and erasing a
+reader empties what could name them. What happened, when and to which words stays.
+"""
+
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -8,15 +13,47 @@ from sqlmodel import Field, Session, col, select
 
 from newsletter.db import Table, one_of
 
+SIGNED_UP: Final = "signed_up"
+CONFIRMED: Final = "confirmed"
 IMPORTED: Final = "imported"
 ADDED: Final = "added"
+MOVED: Final = "moved"
 LEFT: Final = "left"
+REASON: Final = "reason"
+RETURNED: Final = "returned"
 
 KINDS = {
+    SIGNED_UP: "asked for the letter in a form",
+    CONFIRMED: "pressed the button of the confirmation letter's page",
     IMPORTED: "agreed elsewhere, and was brought over in a file",
     ADDED: "was added by an editor",
+    MOVED: "gave another address, and confirmed it there",
     LEFT: "unsubscribed",
+    REASON: "said why they left",
+    RETURNED: "took the unsubscription back at once",
 }
+
+AGREED = frozenset({CONFIRMED, IMPORTED, ADDED, RETURNED})
+"""The steps by which somebody agrees to get letters."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a reader was shown when they said it: the text, and the name of its version."""
+
+    version: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Whence:
+    """From where something was said: a network address and a user agent, as far as they are known."""
+
+    network: str | None = None
+    user_agent: str | None = None
+
+
+NOWHERE: Final = Whence()
 
 
 class Consent(Table, table=True):
@@ -30,13 +67,39 @@ class Consent(Table, table=True):
     kind: str
     source: str
     """Where it was said: a file's name, a form, a link in a letter."""
-    at: datetime
+    at: datetime = Field(index=True)
     """When it was said, as far as we know; otherwise when we were told. UTC."""
+    words: str | None = None
+    """What they were shown; of REASON: what they chose."""
+    words_version: str | None = None
+    network: str | None = None
+    """An IP address; after 90 days the network that it is in."""
+    user_agent: str | None = None
+    """The browser's name for itself; after 90 days without its versions."""
 
 
-def note(session: Session, subscriber_id: int, kind: str, source: str, at: datetime) -> None:
+def note(
+    session: Session,
+    subscriber_id: int,
+    kind: str,
+    source: str,
+    at: datetime,
+    words: Words | None = None,
+    whence: Whence = NOWHERE,
+) -> None:
     """Write down one step of a reader's consent."""
-    session.add(Consent(subscriber_id=subscriber_id, kind=kind, source=source, at=at))
+    session.add(
+        Consent(
+            subscriber_id=subscriber_id,
+            kind=kind,
+            source=source,
+            at=at,
+            words=words.text if words else None,
+            words_version=words.version if words else None,
+            network=whence.network,
+            user_agent=whence.user_agent,
+        )
+    )
 
 
 def history(session: Session, subscriber_id: int) -> list[Consent]:

@@ -1,6 +1,7 @@
 """Who is on the list, and in which state? The Subscriber table and the queries on it."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
@@ -15,6 +16,7 @@ ACTIVE: Final = "active"
 PAUSED: Final = "paused"
 UNSUBSCRIBED: Final = "unsubscribed"
 SUPPRESSED: Final = "suppressed"
+ERASED: Final = "erased"
 
 STATUSES = {
     PENDING: "has signed up and not confirmed",
@@ -23,30 +25,52 @@ STATUSES = {
     UNSUBSCRIBED: "has left",
     SUPPRESSED: "must not be written to: mail bounced, or was called spam",
 }
-"""Every state of a subscriber and what it means. Only active ones are in an audience."""
+"""Every state of somebody on the list and what it means. Only active ones are in an audience."""
 
 FINAL = frozenset({UNSUBSCRIBED, SUPPRESSED})
 """States that an import never changes: only the reader comes back by their own will."""
+
+NOTHING_MUTED: Final = "[]"
 
 PAGE = 500  # rows a query, where a whole list is read
 
 
 class Subscriber(Table, table=True):
-    """An address on the list. Ids are never used again: links in old letters hold them."""
+    """An address on the list. Ids are never used again: links in old letters hold them.
+
+    Of somebody who was erased the row stays, since letters are counted by it: without an address, and found by nobody.
+    """
 
     __tablename__ = "subscribers"
     __table_args__ = (
         UniqueConstraint("address_key"),
-        CheckConstraint(one_of("status", STATUSES), name="status"),
+        CheckConstraint(one_of("status", [*STATUSES, ERASED]), name="status"),
+        CheckConstraint("status = 'paused' OR paused_until IS NULL", name="paused"),
         {"sqlite_autoincrement": True},
     )
 
     id: int | None = Field(default=None, primary_key=True)
     email: str
+    """As the reader wrote it; empty when erased."""
     address_key: str
+    """As addresses are compared; `erased:` and the id when erased."""
     status: str = Field(index=True)
     since: datetime
     """When the subscriber came into this status, UTC."""
+    paused_until: datetime | None = None
+    """When a rest ends, UTC; null while paused: when the reader says so."""
+    muted: str = NOTHING_MUTED
+    """The categories that the reader does not want, as a sorted JSON array of their names."""
+
+    @property
+    def muted_categories(self) -> list[str]:
+        """The names of the categories that the reader does not want, sorted."""
+        return list(json.loads(self.muted))
+
+
+def muting(categories: Iterable[str]) -> str:
+    """Names of categories as `Subscriber.muted` holds them: the same set is always the same text."""
+    return json.dumps(sorted(set(categories)), ensure_ascii=False, separators=(",", ":"))
 
 
 def find(session: Session, address: Address) -> Subscriber | None:
@@ -62,21 +86,23 @@ def add(session: Session, address: Address, status: str, now: datetime) -> Subsc
     return subscriber
 
 
-def move(subscriber: Subscriber, status: str, now: datetime) -> bool:
-    """Bring a subscriber into a status; False where it is there already."""
-    if subscriber.status == status:
+def move(subscriber: Subscriber, status: str, now: datetime, paused_until: datetime | None = None) -> bool:
+    """Bring a subscriber into a status; False where it is there already. `paused_until`: of a rest."""
+    if subscriber.status == status and subscriber.paused_until == paused_until:
         return False
     subscriber.status = status
+    subscriber.paused_until = paused_until
     subscriber.since = now
     return True
 
 
 def every(session: Session, status: str | None = None) -> Iterator[Subscriber]:
-    """All subscribers (of one status) in the order in which they came, read page by page."""
+    """All subscribers (of one status) in the order in which they came, read page by page; the erased are none."""
     last = 0
     while True:
         query = select(Subscriber).where(col(Subscriber.id) > last).order_by(col(Subscriber.id)).limit(PAGE)
-        page = session.exec(query.where(Subscriber.status == status) if status else query).all()
+        wanted = Subscriber.status == status if status else Subscriber.status != ERASED
+        page = session.exec(query.where(wanted)).all()
         yield from page
         if len(page) < PAGE:
             return

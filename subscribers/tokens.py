@@ -1,16 +1,28 @@
 """How does a link prove whose it is? Signed tokens, one purpose each, that leak no address.
 
-Pure. A token is a subscriber's id in base 36 and a signature: about 46 characters, safe in a URL.
+Pure. A token is a number in base 36 (mostly a subscriber's id), for some purposes the minute in which it expires, and a
+signature: at most 56 characters, safe in a URL.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
 from itsdangerous import BadSignature, Signer
 
 UNSUBSCRIBE: Final = "unsubscribe"
+CONFIRM: Final = "confirm"
+PREFERENCES: Final = "preferences"
+ADDRESS: Final = "address"
+
+LIFETIMES: Final = {
+    CONFIRM: timedelta(days=7),
+    PREFERENCES: timedelta(days=60),
+    ADDRESS: timedelta(days=1),
+}
+"""How long tokens are good that are not for ever. The way out is: letters are kept for years."""
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -19,21 +31,52 @@ class BadToken(ValueError):  # noqa: N818  the name says what happened
     """The token was not made by us for this purpose. It says no more than that."""
 
 
+class Expired(BadToken):
+    """The token was ours, for this purpose, and its time is over. `number` is whose it was."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
 @dataclass(frozen=True)
 class Tokens:
     """Makes and reads tokens. `keys`: the newest secret first; all are good for reading."""
 
     keys: Sequence[str] = field(repr=False)
 
-    def make(self, purpose: str, subscriber_id: int) -> str:
-        """A token for one subscriber and one purpose. It never expires."""
-        return self._signer(purpose).sign(_base36(subscriber_id)).decode()
+    def make(self, purpose: str, number: int) -> str:
+        """A token for one number (a subscriber's id) and a purpose without end."""
+        assert purpose not in LIFETIMES
+        return self._signer(purpose).sign(_base36(number)).decode()
+
+    def make_passing(self, purpose: str, number: int, now: datetime) -> str:
+        """A token for one number and a purpose that has an end, counted from `now`."""
+        minute = int((now + LIFETIMES[purpose]).timestamp()) // 60
+        return self._signer(purpose).sign(f"{_base36(number)}-{_base36(minute)}").decode()
 
     def read(self, purpose: str, token: str) -> int:
-        """The subscriber's id. Raises BadToken."""
+        """The number in a token without end. Raises BadToken."""
+        return self._number(self._unsigned(purpose, token))
+
+    def read_passing(self, purpose: str, token: str, now: datetime) -> tuple[int, datetime]:
+        """The number in a token that has an end, and the minute in which it was made. Raises Expired or BadToken."""
+        number, _, minute = self._unsigned(purpose, token).partition("-")
+        expires_at = datetime.fromtimestamp(self._number(minute) * 60, UTC)
+        if now >= expires_at:
+            raise Expired(self._number(number))
+        return self._number(number), expires_at - LIFETIMES[purpose]
+
+    def _unsigned(self, purpose: str, token: str) -> str:
         try:
-            return int(self._signer(purpose).unsign(token).decode(), 36)
-        except (BadSignature, ValueError):
+            return self._signer(purpose).unsign(token).decode()
+        except (BadSignature, UnicodeError):
+            raise BadToken from None
+
+    def _number(self, digits: str) -> int:
+        try:
+            return int(digits, 36)
+        except ValueError:
             raise BadToken from None
 
     def _signer(self, purpose: str) -> Signer:

@@ -18,7 +18,8 @@ from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue
 from newsletter.issues.week import Week
 from newsletter.links import Links
-from newsletter.outgoing import Post, Run
+from newsletter.outgoing import Run
+from newsletter.post import Post
 from newsletter.rendering.edition import Masthead
 from newsletter.weekly import Rules
 from subscribers import subscriber
@@ -106,6 +107,7 @@ def post(directory: Path) -> Post:
         sender="Weekly AI Tool Verdicts <verdicts@example.com>",
         reply_to=None,
         stream="broadcast",
+        personal_stream="outbound",
         list_id="<newsletter.example.com>",
         links=LINKS,
         tokens=Tokens(["a key for tests"]),

@@ -111,7 +111,7 @@ def preview(
             letter = _letter_of(session, assembly, of_week)
             date = weekly.require(session, of_week).send_at
             session.commit()
-        reader = assembly.post.sample_recipient()
+        reader = assembly.post.sample_recipient(date)
         page, text = Filler(letter).fill(reader.values)
         source = filler_for(letter, assembly.post.envelope(str(of_week))).fill(reader, "0" * 32, date)
         out.mkdir(parents=True, exist_ok=True)

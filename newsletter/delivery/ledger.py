@@ -5,6 +5,7 @@ of it is written after. Each function below is one transaction; they commit them
 the edge"), because a claim that is not on the disk when the call begins would be no claim.
 """
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from sqlmodel import Field, Session, col, select
 from newsletter.db import Table, one_of, writing
 from newsletter.delivery.provider import Accepted, NotSent, Outcome, Refused
 from newsletter.message import Letter
-from subscribers import audience
+from subscribers.audience import MEMBERS, Circle, is_suppressed, member_ids
 from subscribers.subscriber import Subscriber
 
 QUEUED: Final = "queued"
@@ -70,7 +71,9 @@ class StoredLetter(Table, table=True):
     text: str
     digest: str
     audience: int | None = None
-    created_at: datetime
+    left_out: int = 0
+    """Members for whom nothing was left of the letter that they had not muted; they are not in the audience."""
+    created_at: datetime = Field(index=True)
 
     def letter(self) -> Letter:
         """The letter as a value."""
@@ -86,6 +89,25 @@ class StoredLetter(Table, table=True):
         return int(number) if key == self.key and number.isdecimal() else None
 
 
+class Variant(Table, table=True):
+    """A letter as those get it who have muted some of it, frozen with it. Number 0, the letter itself, has no row."""
+
+    __tablename__ = "letter_variants"
+    __table_args__ = (CheckConstraint("number > 0", name="number"),)
+
+    letter_id: int = Field(primary_key=True, foreign_key="letters.id")
+    number: int = Field(primary_key=True)
+    subject: str
+    preheader: str
+    html: str
+    text: str
+    digest: str
+
+    def letter(self) -> Letter:
+        """The variant as a value."""
+        return Letter(subject=self.subject, preheader=self.preheader, html=self.html, text=self.text)
+
+
 class Delivery(Table, table=True):
     """One reader's copy of one letter."""
 
@@ -94,13 +116,16 @@ class Delivery(Table, table=True):
         CheckConstraint(one_of("state", MOVES), name="state"),
         CheckConstraint("state <> 'accepted' OR message_id IS NOT NULL", name="evidence"),
         CheckConstraint("state NOT IN ('sending', 'in_doubt') OR batch IS NOT NULL", name="claimed"),
-        Index("ix_deliveries_state", "letter_id", "state", "subscriber_id"),
+        Index("ix_deliveries_state", "letter_id", "state", "variant", "subscriber_id"),
+        Index("ix_deliveries_subscriber", "subscriber_id"),
         Index("ix_deliveries_batch", "batch"),
         {"sqlite_with_rowid": False},
     )
 
     letter_id: int = Field(primary_key=True, foreign_key="letters.id")
     subscriber_id: int = Field(primary_key=True, foreign_key="subscribers.id")
+    variant: int = 0
+    """Which variant of the letter this copy is; 0 is the letter itself."""
     state: str = QUEUED
     batch: str | None = None
     claimed_at: datetime | None = None
@@ -119,6 +144,8 @@ class Batch:
 
     key: str
     readers: tuple[tuple[int, str], ...]
+    variant: int = 0
+    """Which variant of the letter all of them get."""
 
 
 @dataclass(frozen=True)
@@ -175,8 +202,8 @@ def draw_up(session: Session, stored: StoredLetter) -> int:
     """Fix the audience: one row per reader, in one statement. The caller commits. Return how many."""
     assert stored.id is not None  # store() has flushed it
     assert stored.audience is None  # a list is drawn up once
-    members = audience.member_ids().add_columns(literal(stored.id), literal(QUEUED), literal(False))
-    columns = ["subscriber_id", "letter_id", "state", "passing"]
+    members = member_ids().add_columns(literal(stored.id), literal(0), literal(QUEUED), literal(False))
+    columns = ["subscriber_id", "letter_id", "variant", "state", "passing"]
     session.connection().execute(insert(Delivery).from_select(columns, members))
     count = select(func.count()).select_from(Delivery).where(Delivery.letter_id == stored.id)
     stored.audience = session.exec(count).one()
@@ -184,16 +211,25 @@ def draw_up(session: Session, stored: StoredLetter) -> int:
     return stored.audience
 
 
-def claim(engine: Engine, letter_id: int, limit: int, now: datetime) -> Batch | None:
-    """Take the next readers out of the queue, at most `limit`; None when it is empty.
+def add(session: Session, stored: StoredLetter, subscriber_id: int) -> None:
+    """Put one reader on the list of a letter that goes to one at a time. The caller commits."""
+    assert stored.id is not None  # store() has flushed it
+    session.add(Delivery(letter_id=stored.id, subscriber_id=subscriber_id))
+    stored.audience = (stored.audience or 0) + 1
+    session.add(stored)
+    session.flush()
 
-    Who has left or was suppressed since the list was drawn up is put aside here, and never claimed.
+
+def claim(engine: Engine, letter_id: int, limit: int, now: datetime, circle: Circle = MEMBERS) -> Batch | None:
+    """Take the next readers out of the queue, at most `limit` and all of one variant; None when it is empty.
+
+    Who has left the letter's circle or was suppressed since the list was drawn up is put aside here, and never claimed.
     """
     queued = (
-        select(Delivery.subscriber_id, Subscriber.email, audience.belongs(), audience.is_suppressed())
+        select(Delivery.subscriber_id, Delivery.variant, circle.email, circle.belongs, is_suppressed())
         .join(Subscriber)
         .where(Delivery.letter_id == letter_id, Delivery.state == QUEUED)
-        .order_by(col(Delivery.subscriber_id))
+        .order_by(col(Delivery.variant), col(Delivery.subscriber_id))
         .limit(limit)
         .with_for_update(of=Delivery, skip_locked=True)
     )
@@ -202,12 +238,13 @@ def claim(engine: Engine, letter_id: int, limit: int, now: datetime) -> Batch | 
             window = session.exec(queued).all()
             if not window:
                 return None
-            suppressed = [number for number, _, _, is_suppressed in window if is_suppressed]
-            left = [number for number, _, belongs, is_suppressed in window if not belongs and not is_suppressed]
-            members = tuple((number, email) for number, email, belongs, _ in window if belongs)
+            suppressed = [number for number, _, _, _, is_suppressed in window if is_suppressed]
+            left = [number for number, _, _, belongs, is_suppressed in window if not belongs and not is_suppressed]
+            variant = next((variant for _, variant, _, belongs, _ in window if belongs), 0)
+            members = tuple((number, to) for number, of, to, belongs, _ in window if belongs and of == variant)
             for state, numbers in ((SUPPRESSED, suppressed), (LEFT, left)):
                 _update(session, _move(QUEUED, state, letter_id).values(settled_at=now), numbers)
-            batch = Batch(key=secrets.token_hex(16), readers=members)
+            batch = Batch(key=secrets.token_hex(16), readers=members, variant=variant)
             claimed = _move(QUEUED, SENDING, letter_id).values(batch=batch.key, claimed_at=now, reason=None)
             _update(session, claimed, [number for number, _ in members])
             session.commit()
@@ -221,16 +258,16 @@ def record(engine: Engine, letter_id: int, batch: Batch, outcomes: Sequence[Outc
     Rows that were settled by somebody else in the meantime keep what they have.
     """
     moves: dict[str, list[dict[str, Any]]] = {ACCEPTED: [], REFUSED: [], IN_DOUBT: [], QUEUED: []}
-    for (number, _), outcome in zip(batch.readers, outcomes, strict=True):
+    for (number, email), outcome in zip(batch.readers, outcomes, strict=True):
         row: dict[str, Any] = {"of_reader": number, "reason": None, "message_id": None, "passing": False}
         if isinstance(outcome, Accepted):
             moves[ACCEPTED].append({**row, "message_id": outcome.message_id, "settled_at": now})
         elif isinstance(outcome, Refused):
-            refused = {"reason": outcome.reason, "passing": outcome.passing, "settled_at": now}
+            refused = {"reason": _unnamed(outcome.reason, email), "passing": outcome.passing, "settled_at": now}
             moves[REFUSED].append({**row, **refused})
         else:
             state = QUEUED if isinstance(outcome, NotSent) else IN_DOUBT
-            moves[state].append({**row, "reason": outcome.reason, "settled_at": None})
+            moves[state].append({**row, "reason": _unnamed(outcome.reason, email), "settled_at": None})
     with writing(engine) as session:
         for state, rows in moves.items():
             if rows:
@@ -316,6 +353,11 @@ def refusals(session: Session, letter_id: int) -> dict[str, int]:
     """The provider's words -> how many readers it said them of."""
     query = select(Delivery.reason, func.count()).where(Delivery.letter_id == letter_id, Delivery.state == REFUSED)
     return {reason or "": count for reason, count in session.exec(query.group_by(col(Delivery.reason)))}
+
+
+def _unnamed(reason: str, email: str) -> str:
+    """A provider's words without the reader's address: it stands in one place only, so that it can be erased there."""
+    return re.sub(re.escape(email), "(the address)", reason, flags=re.IGNORECASE)
 
 
 def _move(source: str, target: str, letter_id: int) -> Update:

@@ -47,7 +47,8 @@ class MimeFiller:
         shared += header("Subject", wire.one_line("the subject", letter.subject))
         if envelope.reply_to is not None:
             shared += header("Reply-To", display(wire.mailbox(envelope.reply_to)))
-        shared += header("List-Id", envelope.list_id)
+        if envelope.list_id is not None:
+            shared += header("List-Id", envelope.list_id)
         self._shared_head = shared + _ALTERNATIVE
         self._fields = letter.merge_fields
         self._text = _encode_around_fields(letter.text)

@@ -30,12 +30,12 @@ class Common:
     """What all messages of a batch have alike: fields as they go on the wire, and two that go inside others."""
 
     fields: dict[str, object]
-    list_id: str
+    list_id: str | None
     batch: str
 
     def message(self, recipient: Recipient) -> dict[str, object]:
         """One reader's message, without content."""
-        headers = [{"Name": "List-Id", "Value": self.list_id}]
+        headers = [{"Name": "List-Id", "Value": self.list_id}] if self.list_id else []
         if recipient.unsubscribe_url is not None:
             headers.append({"Name": "List-Unsubscribe", "Value": f"<{wire.link(recipient.unsubscribe_url)}>"})
             headers.append({"Name": "List-Unsubscribe-Post", "Value": "List-Unsubscribe=One-Click"})
@@ -62,7 +62,8 @@ def common(letter: Letter, envelope: Envelope, batch: str) -> Common:
     wire.one_line("the subject", letter.subject)
     for text in (*fields.values(), letter.subject, letter.html, letter.text):
         str(text).encode()  # half a surrogate is a ValueError here, and a TypeError in the midst of a call
-    return Common(fields, unfolded("List-Id", envelope.list_id), wire.key("the batch", batch))
+    list_id = unfolded("List-Id", envelope.list_id) if envelope.list_id is not None else None
+    return Common(fields, list_id, wire.key("the batch", batch))
 
 
 def template_writer(letter: Letter, shared: Common) -> Writer:

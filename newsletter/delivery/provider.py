@@ -68,14 +68,15 @@ class Envelope:
     """What every message of a send shares besides the letter.
 
     `sender` and `reply_to` are addresses as in RFC 5322 (`Name <name@example.com>`); `stream` is the provider's
-    channel; `tag` groups messages in the provider's statistics (the week); `list_id` is the List-Id header's value.
+    channel; `tag` groups messages in the provider's statistics (the week); `list_id` is the List-Id header's
+    value, None for letters that are no list's.
     Raises ValueError for a line break in any of them: each becomes a header.
     """
 
     sender: str
     stream: str
     tag: str
-    list_id: str
+    list_id: str | None
     reply_to: str | None = None
 
     def __post_init__(self) -> None:

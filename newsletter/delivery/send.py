@@ -21,6 +21,7 @@ from newsletter.delivery.ledger import Batch, StoredLetter
 from newsletter.delivery.provider import Envelope, NothingSent, NotSent, Outcome, Provider, Unknown
 from newsletter.delivery.reconcile import reconcile
 from newsletter.message import Letter, Recipient
+from subscribers.audience import MEMBERS, Circle
 
 CONCURRENCY = 4  # calls under way at once
 PROGRESS_PAUSE = 0.5  # seconds between two counts for `on_progress`: counting costs more, the longer the list is
@@ -40,6 +41,8 @@ class Sending:
     recipient_of: RecipientOf
     settle: timedelta
     clock: Callable[[], datetime]
+    circle: Circle = MEMBERS
+    """Whom the letter may go to; asked anew for each batch."""
     on_progress: Callable[[ledger.Accounting], None] = lambda _: None
     """Told now and then while batches go out, and always when none is under way any more."""
     wait: bool = True
@@ -116,7 +119,9 @@ class _Drain:
         try:
             while not self._stop.is_set():
                 with self._writing:
-                    batch = ledger.claim(sending.engine, self._letter_id, sending.provider.max_batch, sending.clock())
+                    batch = ledger.claim(
+                        sending.engine, self._letter_id, sending.provider.max_batch, sending.clock(), sending.circle
+                    )
                 if batch is None:
                     return
                 self._carry(batch)

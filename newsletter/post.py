@@ -1,0 +1,62 @@
+"""Who carries our letters, and what is each of them given? Values that the settings decide and every send needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from newsletter.delivery.provider import Envelope, Provider
+from newsletter.links import Links
+from newsletter.message import Recipient
+from subscribers.tokens import PREFERENCES, UNSUBSCRIBE, Tokens
+
+SAMPLE_READER = ("sample-0", 0, "reader@example.com")
+"""Row, id and address of the reader of a preview: nobody has them."""
+
+
+@dataclass(frozen=True)
+class Post:
+    """Who carries the letters, and what each of them is given."""
+
+    provider: Provider
+    sender: str
+    reply_to: str | None
+    stream: str
+    """The provider's channel for issues."""
+    personal_stream: str
+    """The provider's channel for letters to one person."""
+    list_id: str
+    links: Links
+    tokens: Tokens
+    own_unsubscribe: bool
+    """Whether we own the List-Unsubscribe header, not the provider."""
+    settle: timedelta
+
+    def envelope(self, week: str) -> Envelope:
+        """What all messages of an issue share."""
+        return Envelope(sender=self.sender, reply_to=self.reply_to, stream=self.stream, tag=week, list_id=self.list_id)
+
+    def personal_envelope(self, kind: str) -> Envelope:
+        """What all letters of a kind to one person share. They are no list's, so that no list's way out is in them."""
+        return Envelope(sender=self.sender, reply_to=self.reply_to, stream=self.personal_stream, tag=kind, list_id=None)
+
+    def recipient_at(self, now: datetime) -> Callable[[str, int, str], Recipient]:
+        """Makes the recipients of an issue: (row, subscriber id, address) -> what fills a reader's copy.
+
+        `now` is when the links begin to live that do not do so for ever.
+        """
+
+        def recipient(row: str, subscriber_id: int, email: str) -> Recipient:
+            way_out = self.links.unsubscribe(self.tokens.make(UNSUBSCRIBE, subscriber_id))
+            own_page = self.links.preferences(self.tokens.make_passing(PREFERENCES, subscriber_id, now))
+            return Recipient(
+                row=row,
+                email=email,
+                values={"EMAIL": email, "UNSUBSCRIBE_URL": way_out, "PREFERENCES_URL": own_page},
+                unsubscribe_url=way_out if self.own_unsubscribe else None,
+            )
+
+        return recipient
+
+    def sample_recipient(self, now: datetime) -> Recipient:
+        """The reader of a preview: an address that nobody has, and links that lead to nobody."""
+        return self.recipient_at(now)(*SAMPLE_READER)
