@@ -1,7 +1,8 @@
 """How fast does an issue go out, and at what cost? `make bench`, or `python -m benchmarks.send --help`.
 
 Sends a real issue (the bundled comparisons, drafted and approved) to many readers through the sandbox over HTTP on
-loopback. Sender and sandbox are processes of their own; the first 5,000 are sent by a plain loop as well, to compare.
+loopback. Sender and sandbox are processes of their own; the first 5,000 are sent by a plain loop as well, to compare,
+and to readers who have muted some of it.
 """
 
 import argparse
@@ -11,10 +12,11 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, combinations, islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,9 +29,11 @@ from sqlalchemy import insert, text
 from benchmarks.sender import WEEK, counted_compiler
 from newsletter import demo, weekly
 from newsletter.assembly import assemble
+from newsletter.comparisons.categories import categories_of
 from newsletter.comparisons.importers import import_paths
+from newsletter.comparisons.record import Comparison
 from newsletter.db import open_engine, writing
-from subscribers.subscriber import ACTIVE, Subscriber
+from subscribers.subscriber import ACTIVE, Subscriber, muting
 
 MOST_PLAIN = 5_000  # readers; the sandbox keeps every whole body in memory
 MIB = 1024 * 1024
@@ -74,10 +78,10 @@ def main() -> None:
     console = Console(width=180)
     table = Table(*COLUMNS, title=f"{datetime.now(UTC):%d %B %Y}, {os.cpu_count()} cores, on {_kind(arguments)}")
     rows: dict[tuple[str, int], Result] = {}
-    jobs = [(way, readers) for readers in arguments.readers for way in ("ours", "plain")]
+    jobs = [(way, readers) for readers in arguments.readers for way in ("ours", "muted", "plain")]
     for way, readers in jobs:
         if way == "ours" or readers <= MOST_PLAIN:
-            runs = [_measure(way, readers, arguments.database) for _ in range(arguments.runs)]
+            runs = [_measure(way, readers, arguments) for _ in range(arguments.runs)]
             rows[way, readers] = found = _medians(runs)
             table.add_row(*_cells(found))
             console.print(f"{way} {readers}: " + ", ".join(f"{run.seconds:.2f} s" for run in runs), style="dim")
@@ -85,12 +89,13 @@ def main() -> None:
     for readers in arguments.readers:
         if ("plain", readers) in rows:
             console.print(_compared(rows["ours", readers], rows["plain", readers]))
+            console.print(_with_mutings(rows["muted", readers], rows["ours", readers], arguments.mutings))
     console.print(
         f"Medians of {arguments.runs} runs, except twice and missing: their sums. Seconds are those of the whole "
         "`send_issue`: digest check, audience, template, batches, books closed. CPU is the sender's own, without the "
         "sandbox and the database server. Drafting compiles once for each number of comparisons that it tries for "
         "size, and for the preview and the approval; sending compiles once, to check that the letter is still the "
-        "one approved. No reader costs a compilation."
+        "one approved, and once for each set of comparisons that mutings leave. No reader costs a compilation."
     )
 
 
@@ -98,6 +103,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the send of an issue.")
     parser.add_argument("--readers", type=int, nargs="+", default=[5_000, 100_000])
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--mutings", type=int, default=20, help="of the row `muted`: how many ways of muting there are")
     parser.add_argument(
         "--database",
         default="sqlite",
@@ -110,10 +116,11 @@ def _kind(arguments: argparse.Namespace) -> str:
     return str(arguments.database).partition(":")[0]
 
 
-def _measure(way: str, readers: int, database: str) -> Result:
+def _measure(way: str, readers: int, arguments: argparse.Namespace) -> Result:
+    mutings = arguments.mutings if way == "muted" else 0
     with (
         tempfile.TemporaryDirectory(prefix="newsletter-bench-") as folder,
-        _fresh(database, Path(folder)) as url,
+        _fresh(arguments.database, Path(folder)) as url,
         _sandbox() as sandbox,
     ):
         settings = {
@@ -123,8 +130,8 @@ def _measure(way: str, readers: int, database: str) -> Result:
             "NEWSLETTER_POSTMARK_API_URL": sandbox.url,
             "NEWSLETTER_POSTMARK_SERVER_TOKEN": sandbox.token,
         }
-        compiled = _prepare(url, readers)
-        sender = [sys.executable, "-m", "benchmarks.sender", way]
+        compiled = _prepare(url, readers, mutings)
+        sender = [sys.executable, "-m", "benchmarks.sender", "plain" if way == "plain" else "ours"]
         done = subprocess.run(sender, env={**os.environ, **settings}, check=True, stdout=subprocess.PIPE)
         sent = json.loads(done.stdout)
         received = sandbox.count()
@@ -149,8 +156,11 @@ def _measure(way: str, readers: int, database: str) -> Result:
     )
 
 
-def _prepare(url: str, readers: int) -> int:
-    """A database with an approved issue and its readers; return how often that compiled MJML."""
+def _prepare(url: str, readers: int, mutings: int) -> int:
+    """A database with an approved issue and its readers, who have muted it in so many ways beside muting nothing.
+
+    Returns how often that compiled MJML.
+    """
     now = datetime.now(UTC)
     with (
         counted_compiler() as compiler,
@@ -160,14 +170,25 @@ def _prepare(url: str, readers: int) -> int:
             import_paths(session, [demo.SAMPLE / "comparisons.jsonl"], None, now)
             weekly.draft(session, assembly.rules, WEEK, now)
             weekly.preview(session, assembly.rules, WEEK)
-            weekly.approve(session, assembly.rules, WEEK, now)
+            issue = weekly.approve(session, assembly.rules, WEEK, now)
+            ways = _ways_of_muting(weekly.comparisons_of(session, issue), mutings)
             session.commit()
         with assembly.engine.begin() as connection:
             for first in range(0, readers, 10_000):
                 emails = [f"reader{number}@example.com" for number in range(first, min(first + 10_000, readers))]
-                rows = [{"email": one, "address_key": one, "status": ACTIVE, "since": now} for one in emails]
+                rows = [
+                    {"email": one, "address_key": one, "status": ACTIVE, "since": now, "muted": ways[place % len(ways)]}
+                    for place, one in enumerate(emails)
+                ]
                 connection.execute(insert(Subscriber), rows)
     return int(compiler.call_count)
+
+
+def _ways_of_muting(comparisons: Sequence[Comparison], count: int) -> list[str]:
+    """None, and so many that each leave something else: by one category, then by two."""
+    names = categories_of(comparisons)
+    sets = chain.from_iterable(combinations(names, size) for size in range(len(names)))
+    return [muting(each) for each in islice(sets, count + 1)]
 
 
 @contextmanager
@@ -250,6 +271,14 @@ def _compared(ours: Result, plain: Result) -> str:
     return (
         f"{ours.readers:,} readers, against the plain loop of postmarker's send_batch (whole bodies, no ledger): "
         f"{wire:.0f} times fewer bytes, {cpu:.1f} times less CPU, {rate:.1f} times the rate."
+    )
+
+
+def _with_mutings(muted: Result, ours: Result, mutings: int) -> str:
+    return (
+        f"{ours.readers:,} readers who have muted it in {mutings} ways and not at all, against nobody who has: "
+        f"{muted.seconds / ours.seconds:.2f} times the seconds, {muted.cpu / ours.cpu:.2f} times the CPU, "
+        f"{muted.compiled_sending - ours.compiled_sending:.0f} compilations more."
     )
 
 

@@ -66,10 +66,11 @@ def plain(assembly: Assembly) -> None:
     with reading(assembly.engine) as session:
         letter = weekly.compose(session, assembly.rules, weekly.require(session, WEEK))
     filler = Filler(letter)
+    recipient_of = post.recipient_at(datetime.now(UTC))
     for page in _pages(assembly):
         messages = []
         for number, email in page:
-            recipient = post.recipient(f"plain-{number}", number, email)
+            recipient = recipient_of(f"plain-{number}", number, email)
             html, text = filler.fill(recipient.values)
             messages.append(
                 {

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from newsletter.db import reading, writing
-from newsletter.delivery import ledger
+from newsletter.delivery import ledger, variants
 from newsletter.delivery.ledger import Accounting
 from newsletter.delivery.reconcile import Reconciled, reconcile
 from newsletter.delivery.send import Sending, Sent, send
@@ -22,7 +22,9 @@ from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue
 from newsletter.issues.week import Week
 from newsletter.post import Post
-from newsletter.weekly import CannotDo, Rules, approve, compose, require
+from newsletter.rendering.letter import render
+from newsletter.weekly import CannotDo, Rules, approve, look_over, manuscript, readership, require
+from subscribers.preferences import wake
 
 RECORDED_LATER = ("delivered", "bounced", "complained", "opened", "clicked", "unsubscribed")
 """What comes back after the send; null as long as nothing records it."""
@@ -133,28 +135,41 @@ def status(session: Session, issue: Issue, digest: str | None) -> dict[str, Any]
 
 
 def _start(session: Session, rules: Rules, issue: Issue, now: datetime) -> int:
-    """Freeze the letter and draw up the list, in the caller's transaction; return the letter's id."""
+    """Freeze the letter with its variants and draw up the list, in the caller's transaction; return the letter's id."""
     if issue.state not in (issues.APPROVED, issues.HELD) or issue.digest is None:
         raise CannotDo(
             f"issue {issue.week} is {issue.state}, not approved; look at `issues preview {issue.week}`, then approve it"
         )
-    letter = compose(session, rules, issue)
+    whole = manuscript(session, rules, issue)
+    letter = render(whole)
     if letter.digest != issue.digest:
         raise CannotDo(
             f"issue {issue.week} has changed since it was approved ({issue.digest[:12]} became {letter.digest[:12]}): "
             f"a comparison, a template or a setting; `issues unapprove {issue.week}`, preview and approve it again"
         )
+    wake(session, now)
+    plan = readership(session, whole.comparisons)
     stored = ledger.store(session, letter, issue.week, now)
-    if not ledger.draw_up(session, stored):
-        raise CannotDo(
-            f"nobody is on the list, so issue {issue.week} was not sent; `newsletter subscribers import` readers"
-        )
+    stored.left_out = plan.left_out
+    for number, selection in enumerate(plan.selections, start=1):
+        variants.freeze(session, stored, number, render(whole, selection.without), selection.without)
+    if not ledger.draw_up(session, stored, plan.number_of):
+        raise CannotDo(_why_nobody(issue.week, plan.left_out))
     issues.move(issue, issues.SENDING)
     issue.letter_id = stored.id
     issue.held_because = None
     session.add(issue)
     assert stored.id is not None  # store() has flushed it
     return stored.id
+
+
+def _why_nobody(week: str, left_out: int) -> str:
+    if not left_out:
+        return f"nobody is on the list, so issue {week} was not sent; `newsletter subscribers import` readers"
+    return (
+        f"every reader has muted everything in issue {week} ({left_out} left out), so it was not sent; "
+        f"`issues unapprove {week}`, then `issues draft --week {week}` takes up what was published since"
+    )
 
 
 def _due(engine: Engine, rules: Rules, now: datetime) -> list[Week]:
@@ -167,6 +182,9 @@ def _due(engine: Engine, rules: Rules, now: datetime) -> list[Week]:
 
 def _approve_unseen(engine: Engine, rules: Rules, week: Week, now: datetime) -> None:
     """Approve a draft as it stands, whatever an editor may have looked at before. Raises CannotDo."""
+    with reading(engine) as session:
+        if require(session, week).state == issues.DRAFT:
+            look_over(session, rules, week)
     with writing(engine) as session:
         issue = require(session, week)
         if issue.state == issues.DRAFT and rules.approval == "automatic":

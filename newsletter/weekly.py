@@ -5,9 +5,10 @@ letter that renders otherwise later (a comparison changed, a template, a setting
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -16,18 +17,21 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from newsletter.comparisons import comparison
+from newsletter.comparisons.categories import categories_of, category_key, muted_among
 from newsletter.comparisons.record import Comparison
 from newsletter.db import writing
 from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue
 from newsletter.issues.ordering import Candidate, lead_first, oldest_first
 from newsletter.issues.subject import MAX_PREHEADER, MAX_SUBJECT, preheader_line, subject_line
+from newsletter.issues.variants import Plan, plan
 from newsletter.issues.week import Slot, Week
 from newsletter.message import Letter
 from newsletter.rendering.edition import Edition, Masthead
 from newsletter.rendering.letter import render
 from newsletter.rendering.lint import lint
 from newsletter.rendering.size import fits
+from subscribers import audience
 
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]")
 """Controls, what turns the direction of all that follows, and halves of characters: nothing that a subject may hold."""
@@ -120,8 +124,8 @@ def comparisons_of(session: Session, issue: Issue) -> list[Comparison]:
     return comparison.load_many(session, issues.comparison_ids(session, issue.id))
 
 
-def edition(rules: Rules, issue: Issue, records: Sequence[Comparison]) -> Edition:
-    """What a letter of an issue is made of, with these comparisons."""
+def edition(rules: Rules, issue: Issue, records: Sequence[Comparison], previous_subject: str | None = None) -> Edition:
+    """What a letter of an issue is made of, with these comparisons; and the subject of the issue before."""
     return Edition(
         week=issue.week,
         first_day=Week.parse(issue.week).first_day(),
@@ -129,12 +133,40 @@ def edition(rules: Rules, issue: Issue, records: Sequence[Comparison]) -> Editio
         preheader=issue.preheader_line,
         comparisons=tuple(records),
         masthead=rules.masthead,
+        previous_subject=previous_subject,
     )
+
+
+def manuscript(session: Session, rules: Rules, issue: Issue) -> Edition:
+    """What the letter of an issue, and its variants, are made of as it stands now."""
+    previous = issues.before(session, Week.parse(issue.week))
+    return edition(rules, issue, comparisons_of(session, issue), previous.subject_line if previous else None)
 
 
 def compose(session: Session, rules: Rules, issue: Issue) -> Letter:
     """Render an issue as it stands now."""
-    return render(edition(rules, issue, comparisons_of(session, issue)))
+    return render(manuscript(session, rules, issue))
+
+
+def readership(session: Session, comparisons: Sequence[Comparison]) -> Plan:
+    """Who would get what of an issue with these comparisons, if it went out now."""
+    return plan(comparisons, audience.mutings(session))
+
+
+def left_without(comparisons: Sequence[Comparison], muted: Collection[str], week: Week) -> frozenset[str]:
+    """What a reader is not sent of an issue who has muted these categories: slugs; none where nothing is muted.
+
+    Raises CannotDo for a category that none of the comparisons has, and where nothing would be left.
+    """
+    known = categories_of(comparisons)
+    if strange := [name for name in muted if category_key(name) not in map(category_key, known)]:
+        raise CannotDo(f"nothing in issue {week} is in the category {strange[0]!r}; there are: {', '.join(known)}")
+    without = muted_among(comparisons, muted)
+    if len(without) == len(comparisons):
+        raise CannotDo(
+            f"nothing is left of issue {week} for a reader who has muted {', '.join(muted)}: no letter goes out"
+        )
+    return without
 
 
 def preview(session: Session, rules: Rules, week: Week) -> Letter:
@@ -154,12 +186,11 @@ def approve(session: Session, rules: Rules, week: Week, now: datetime) -> Issue:
     issue = require(session, week)
     if issue.state not in (issues.DRAFT, issues.HELD):
         raise CannotDo(f"issue {week} is {issue.state}; only a draft can be approved")
-    letter = compose(session, rules, issue)
+    whole = manuscript(session, rules, issue)
+    letter = render(whole)
     if issue.previewed_digest not in (None, letter.digest):
         raise CannotDo(f"issue {week} has changed since it was previewed; look at `issues preview {week}` again")
-    findings = lint(letter)
-    if findings:
-        raise CannotDo(f"the letter of {week} is not fit to go out: " + "; ".join(findings))
+    _refuse_unfit(session, whole, letter)
     _refuse_same_subject(session, issue)
     issues.move(issue, issues.APPROVED)
     issue.digest = letter.digest
@@ -208,6 +239,28 @@ def schedule(session: Session, week: Week, at: datetime) -> Issue:
     issue.send_at = at
     session.add(issue)
     return issue
+
+
+def look_over(session: Session, rules: Rules, week: Week) -> None:
+    """Do the slow part of `approve` beforehand, in a session that only reads: what it finds is remembered."""
+    whole = manuscript(session, rules, require(session, week))
+    for selection in readership(session, whole.comparisons).selections:
+        _findings(whole, selection.without)
+
+
+def _refuse_unfit(session: Session, whole: Edition, letter: Letter) -> None:
+    """Raises CannotDo where `lint` finds something in the letter, or in a variant that one of today's readers gets."""
+    if findings := lint(letter):
+        raise CannotDo(f"the letter of {whole.week} is not fit to go out: " + "; ".join(findings))
+    for selection in readership(session, whole.comparisons).selections:
+        if found := _findings(whole, selection.without):
+            who = f"those who have muted {', '.join(selection.muted)}"
+            raise CannotDo(f"the letter of {whole.week} for {who} is not fit to go out: " + "; ".join(found))
+
+
+@lru_cache(maxsize=4096)  # sentences, and hardly ever any
+def _findings(whole: Edition, without: frozenset[str]) -> tuple[str, ...]:
+    return tuple(lint(render(whole, without)))
 
 
 def _refuse_same_subject(session: Session, issue: Issue) -> None:

@@ -24,7 +24,8 @@ from newsletter.rendering.edition import Masthead
 from newsletter.weekly import Rules
 from subscribers import subscriber
 from subscribers.address import parse_address
-from subscribers.subscriber import ACTIVE, Subscriber
+from subscribers.subscriber import ACTIVE, SUPPRESSED, Subscriber, muting
+from subscribers.suppression import MANUAL, suppress
 from subscribers.tokens import Tokens
 from tests.comparisons.samples import record, tool
 
@@ -60,6 +61,9 @@ def subscribe(engine: Engine, emails: Iterable[str], status: str = ACTIVE) -> li
     """Put addresses on the list; return their ids."""
     with writing(engine) as session:
         made = [subscriber.add(session, parse_address(email), status, IN_W46) for email in emails]
+        if status == SUPPRESSED:
+            for one in made:
+                suppress(session, parse_address(one.email), MANUAL, "a test", IN_W46)
         session.commit()
         return [one.id or 0 for one in made]
 
@@ -69,6 +73,16 @@ def set_status(engine: Engine, status: str, *emails: str) -> None:
         for one in session.exec(select(Subscriber).where(col(Subscriber.email).in_(emails))):
             subscriber.move(one, status, MONDAY)
             session.add(one)
+            if status == SUPPRESSED:
+                suppress(session, parse_address(one.email), MANUAL, "a test", MONDAY)
+        session.commit()
+
+
+def mute(engine: Engine, email: str, *categories: str) -> None:
+    with writing(engine) as session:
+        one = session.exec(select(Subscriber).where(Subscriber.email == email)).one()
+        one.muted = muting(categories)
+        session.add(one)
         session.commit()
 
 

@@ -13,13 +13,14 @@ from newsletter.assembly import Assembly, assemble
 from newsletter.cli.comparisons import as_document, moment
 from newsletter.cli.console import AsJson, Failure, fail, progress, say, say_json, say_table, tell
 from newsletter.db import reading, writing
-from newsletter.delivery import ledger
+from newsletter.delivery import ledger, variants
 from newsletter.delivery.mime import filler_for
 from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue
 from newsletter.issues.week import Week
 from newsletter.message import Filler, Letter
 from newsletter.outgoing import Outcome, Run
+from newsletter.rendering.letter import render
 from subscribers import audience
 
 app = typer.Typer(help="The week's issue, from draft to inbox.", no_args_is_help=True)
@@ -104,11 +105,15 @@ def show(of_week: ISO_WEEK, as_json: AsJson = False) -> None:
 def preview(
     of_week: ISO_WEEK,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the three files go; made where it is missing.")],
+    muted: Annotated[
+        list[str] | None,
+        typer.Option("--muted", metavar="CATEGORY", help="As a reader gets it who has muted this; may be repeated."),
+    ] = None,
 ) -> None:
     """Write letter.html, letter.txt and letter.eml: byte for byte what the sample reader would be sent."""
     with closing(assemble()) as assembly:
         with writing(assembly.engine) as session:
-            letter = _letter_of(session, assembly, of_week)
+            letter = _letter_of(session, assembly, of_week, muted or [])
             date = weekly.require(session, of_week).send_at
             session.commit()
         reader = assembly.post.sample_recipient(date)
@@ -138,12 +143,16 @@ def edit(
 @app.command()
 def approve(of_week: ISO_WEEK) -> None:
     """Bind your approval to the letter that was previewed; nothing else will be sent."""
-    with closing(assemble()) as assembly, writing(assembly.engine) as session:
-        issue = weekly.approve(session, assembly.rules, of_week, datetime.now(UTC))
-        readers = audience.size(session)
-        session.commit()
+    with closing(assemble()) as assembly:
+        with reading(assembly.engine) as session:
+            weekly.look_over(session, assembly.rules, of_week)
+        with writing(assembly.engine) as session:
+            issue = weekly.approve(session, assembly.rules, of_week, datetime.now(UTC))
+            left_out = weekly.readership(session, weekly.comparisons_of(session, issue)).left_out
+            readers = audience.size(session) - left_out
+            session.commit()
         say(f"approved {of_week}: digest {issue.digest}; goes out {_local(issue.send_at, assembly)}")
-        say(f"it would go to {readers} readers now")
+        say(f"it would go to {readers} readers now{f'; {_left_out(left_out)}' if left_out else ''}")
 
 
 @app.command()
@@ -206,6 +215,8 @@ def status(of_week: ISO_WEEK, as_json: AsJson = False) -> None:
         say_json(document)
         return
     say(f"{issue.week}: {issue.state}\n{equation(books)}")
+    if books.left_out:
+        say(_left_out(books.left_out))
     for words, count in refusals.items():
         say(f"refused {count}: {words}")
 
@@ -227,6 +238,10 @@ def equation(books: ledger.Accounting) -> str:
     return f"audience {books.audience} = " + " + ".join(parts)
 
 
+def _left_out(readers: int) -> str:
+    return f"{readers} left out (they have muted everything in it)"
+
+
 def _say_outcome(outcome: Outcome, assembly: Assembly) -> str | None:
     """Print how one issue's send ended; return what is wrong with it, if anything is."""
     if outcome.sent is None:
@@ -236,6 +251,8 @@ def _say_outcome(outcome: Outcome, assembly: Assembly) -> str | None:
         return None
     sent = outcome.sent
     say(f"{outcome.week} ({outcome.state}): {equation(sent.accounting)}")
+    if sent.accounting.left_out:
+        say(_left_out(sent.accounting.left_out))
     again = f"`newsletter issues send {outcome.week}` goes on from here"
     if sent.accounting.refused:
         tell(f"{sent.accounting.refused} readers were refused: `newsletter issues status {outcome.week}` says why")
@@ -252,12 +269,19 @@ def _tell_wait(readers: int, until: datetime) -> None:
     tell(f"{readers} readers are in doubt: the provider is asked again at {until:%H:%M:%S} UTC, and then it is decided")
 
 
-def _letter_of(session: Session, assembly: Assembly, of_week: Week) -> Letter:
-    """The frozen letter where there is one, else what would be frozen now."""
+def _letter_of(session: Session, assembly: Assembly, of_week: Week, muted: list[str]) -> Letter:
+    """What a reader gets who has muted these categories: frozen where it is, else as it would be frozen now."""
     issue = weekly.require(session, of_week)
-    if issue.letter_id is not None:
-        return session.get_one(ledger.StoredLetter, issue.letter_id).letter()
-    return weekly.preview(session, assembly.rules, of_week)
+    without = weekly.left_without(weekly.comparisons_of(session, issue), muted, of_week)
+    if issue.letter_id is None:
+        if without:
+            return render(weekly.manuscript(session, assembly.rules, issue), without)
+        return weekly.preview(session, assembly.rules, of_week)
+    stored = session.get_one(ledger.StoredLetter, issue.letter_id)
+    letter = variants.find(session, stored, without) if without else stored.letter()
+    if letter is None:
+        raise weekly.CannotDo(f"issue {of_week} went out, and nobody had muted just that: no such letter was made")
+    return letter
 
 
 def _digest(session: Session, assembly: Assembly, issue: Issue) -> str:

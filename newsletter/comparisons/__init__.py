@@ -1,6 +1,7 @@
 """What we write about.
 
 * `record`: the shape of a comparison as data, wherever it comes from (also the published JSON Schema)
+* `categories`: pure: which categories a comparison is in, and whether it is muted
 * `complaints`: pure: what is wrong with a record, in words for its writer
 * `page`: pure: the text of a comparison page becomes a record
 * `quotes`: pure: which lines of a page are one quote

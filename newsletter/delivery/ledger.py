@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import CheckConstraint, Engine, Index, Update, bindparam, func, insert, literal, update
+import sqlalchemy
+from sqlalchemy import CheckConstraint, ColumnElement, Engine, Index, Update, bindparam, func, insert, literal, update
 from sqlmodel import Field, Session, col, select
 
 from newsletter.db import Table, one_of, writing
 from newsletter.delivery.provider import Accepted, NotSent, Outcome, Refused
 from newsletter.message import Letter
 from subscribers.audience import MEMBERS, Circle, is_suppressed, member_ids
-from subscribers.subscriber import Subscriber
+from subscribers.subscriber import NOTHING_MUTED, Subscriber
 
 QUEUED: Final = "queued"
 SENDING: Final = "sending"
@@ -52,8 +53,14 @@ MOVES = {
 }
 """Every state of a row, and what may follow it and why."""
 
+ADDRESS: Final = re.compile(r"[^\s<>()\[\]\"',;:]+@[^\s<>()\[\]\"',;:]+")
+"""What may be an address in a provider's words."""
+
 UNSETTLED = (QUEUED, SENDING, IN_DOUBT)
 """States of which something is yet to come. Without them, a letter is done."""
+
+ALL_ALIKE: Final[Mapping[str, int | None]] = {}
+"""Of a letter without variants."""
 
 
 class StoredLetter(Table, table=True):
@@ -87,25 +94,6 @@ class StoredLetter(Table, table=True):
         """The reader whose copy of this letter a row key names; None for any other key."""
         key, _, number = row_key.partition("-")
         return int(number) if key == self.key and number.isdecimal() else None
-
-
-class Variant(Table, table=True):
-    """A letter as those get it who have muted some of it, frozen with it. Number 0, the letter itself, has no row."""
-
-    __tablename__ = "letter_variants"
-    __table_args__ = (CheckConstraint("number > 0", name="number"),)
-
-    letter_id: int = Field(primary_key=True, foreign_key="letters.id")
-    number: int = Field(primary_key=True)
-    subject: str
-    preheader: str
-    html: str
-    text: str
-    digest: str
-
-    def letter(self) -> Letter:
-        """The variant as a value."""
-        return Letter(subject=self.subject, preheader=self.preheader, html=self.html, text=self.text)
 
 
 class Delivery(Table, table=True):
@@ -169,6 +157,8 @@ class Accounting:
     suppressed: int = 0
     left: int = 0
     in_doubt: int = 0
+    left_out: int = 0
+    """Members for whom nothing was left of the letter; they are not in the audience."""
 
     @property
     def adds_up(self) -> bool:
@@ -198,11 +188,25 @@ def store(session: Session, letter: Letter, tag: str, now: datetime) -> StoredLe
     return stored
 
 
-def draw_up(session: Session, stored: StoredLetter) -> int:
-    """Fix the audience: one row per reader, in one statement. The caller commits. Return how many."""
+def draw_up(session: Session, stored: StoredLetter, variant_of: Mapping[str, int | None] = ALL_ALIKE) -> int:
+    """Fix the audience: one row per reader, in one statement. The caller commits. Return how many.
+
+    `variant_of`: what is muted (as `Subscriber.muted` has it) -> the variant's number, None for those who get nothing.
+    Everybody else gets the letter itself, also who mutes something while the list is being drawn up.
+    """
     assert stored.id is not None  # store() has flushed it
     assert stored.audience is None  # a list is drawn up once
-    members = member_ids().add_columns(literal(stored.id), literal(0), literal(QUEUED), literal(False))
+    muted_by: dict[int | None, list[str]] = {}
+    for muted, number in variant_of.items():
+        muted_by.setdefault(number, []).append(muted)
+    nothing_left = _muted_one_of(muted_by.pop(None, []))
+    variant = sqlalchemy.case(
+        (col(Subscriber.muted) == NOTHING_MUTED, 0),  # most readers; asked first
+        *((_muted_one_of(texts), number) for number, texts in muted_by.items()),
+        else_=0,
+    )
+    members = member_ids().where(~nothing_left)
+    members = members.add_columns(literal(stored.id), variant, literal(QUEUED), literal(False))
     columns = ["subscriber_id", "letter_id", "variant", "state", "passing"]
     session.connection().execute(insert(Delivery).from_select(columns, members))
     count = select(func.count()).select_from(Delivery).where(Delivery.letter_id == stored.id)
@@ -226,16 +230,18 @@ def claim(engine: Engine, letter_id: int, limit: int, now: datetime, circle: Cir
     Who has left the letter's circle or was suppressed since the list was drawn up is put aside here, and never claimed.
     """
     queued = (
-        select(Delivery.subscriber_id, Delivery.variant, circle.email, circle.belongs, is_suppressed())
+        sqlalchemy.select(
+            col(Delivery.subscriber_id), col(Delivery.variant), circle.email, circle.belongs, is_suppressed()
+        )
         .join(Subscriber)
-        .where(Delivery.letter_id == letter_id, Delivery.state == QUEUED)
+        .where(col(Delivery.letter_id) == letter_id, col(Delivery.state) == QUEUED)
         .order_by(col(Delivery.variant), col(Delivery.subscriber_id))
         .limit(limit)
         .with_for_update(of=Delivery, skip_locked=True)
     )
     while True:
         with writing(engine) as session:
-            window = session.exec(queued).all()
+            window = session.connection().execute(queued).all()
             if not window:
                 return None
             suppressed = [number for number, _, _, _, is_suppressed in window if is_suppressed]
@@ -346,7 +352,8 @@ def accounting(session: Session, letter_id: int | None) -> Accounting:
     if stored is None:
         return Accounting()
     query = select(Delivery.state, func.count()).where(Delivery.letter_id == letter_id).group_by(col(Delivery.state))
-    return Accounting(audience=stored.audience or 0, **dict(session.exec(query).all()))
+    counts = dict(session.exec(query).all())
+    return Accounting(audience=stored.audience or 0, left_out=stored.left_out, **counts)
 
 
 def refusals(session: Session, letter_id: int) -> dict[str, int]:
@@ -355,9 +362,17 @@ def refusals(session: Session, letter_id: int) -> dict[str, int]:
     return {reason or "": count for reason, count in session.exec(query.group_by(col(Delivery.reason)))}
 
 
+def _muted_one_of(texts: Sequence[str]) -> ColumnElement[bool]:
+    # Written out, not bound: SQLite binds at most 32,766 values, and there may be more ways of muting.
+    return col(Subscriber.muted).in_(bindparam(None, list(texts), expanding=True, literal_execute=True))
+
+
 def _unnamed(reason: str, email: str) -> str:
-    """A provider's words without the reader's address: it stands in one place only, so that it can be erased there."""
-    return re.sub(re.escape(email), "(the address)", reason, flags=re.IGNORECASE)
+    """A provider's words without addresses: they stand in one place only, so that they can be erased there.
+
+    Without any reader's: what is said of a batch may name one, and is written down for all of them.
+    """
+    return ADDRESS.sub("(the address)", re.sub(re.escape(email), "(the address)", reason, flags=re.IGNORECASE))
 
 
 def _move(source: str, target: str, letter_id: int) -> Update:

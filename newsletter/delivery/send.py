@@ -12,11 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from sqlalchemy import Engine
 
 from newsletter.db import is_sqlite, reading
-from newsletter.delivery import ledger
+from newsletter.delivery import ledger, variants
 from newsletter.delivery.ledger import Batch, StoredLetter
 from newsletter.delivery.provider import Envelope, NothingSent, NotSent, Outcome, Provider, Unknown
 from newsletter.delivery.reconcile import reconcile
@@ -24,6 +25,7 @@ from newsletter.message import Letter, Recipient
 from subscribers.audience import MEMBERS, Circle
 
 CONCURRENCY = 4  # calls under way at once
+LETTERS = 2 * CONCURRENCY  # variants in memory at once; batches come in their order, so that each is loaded once or so
 PROGRESS_PAUSE = 0.5  # seconds between two counts for `on_progress`: counting costs more, the longer the list is
 MAX_LOST_ANSWERS = 3  # batches in a row without any answer, after which the provider is left alone
 
@@ -93,7 +95,7 @@ class _Drain:
         self._sending = sending
         self._stored = stored
         self._letter_id = stored.id
-        self._letter: Letter = stored.letter()
+        self._letter_of = lru_cache(LETTERS)(self._load)
         self._lock = threading.Lock()
         # SQLite has one writer at a time, and lets the others sleep before they try again. Here they queue up instead.
         one_at_a_time = is_sqlite(sending.engine)
@@ -136,7 +138,7 @@ class _Drain:
             sending.recipient_of(self._stored.row_key(number), number, email) for number, email in batch.readers
         ]
         try:
-            outcomes = sending.provider.send(self._letter, sending.envelope, recipients, batch.key)
+            outcomes = sending.provider.send(self._letter_of(batch.variant), sending.envelope, recipients, batch.key)
         except NothingSent as error:
             outcomes = [NotSent(str(error))] * len(recipients)
         with self._writing:
@@ -145,6 +147,10 @@ class _Drain:
         not_sent = next((outcome for outcome in outcomes if isinstance(outcome, NotSent)), None)
         if not_sent:
             self._halt(not_sent.reason)
+
+    def _load(self, variant: int) -> Letter:
+        with reading(self._sending.engine) as session:
+            return variants.letter_of(session, self._stored, variant)
 
     def _tell(self) -> None:
         """Say how far it is, at most every PROGRESS_PAUSE; `send` says it once more at the end."""

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import CheckConstraint, Index
 from sqlmodel import Field, Session, col, delete, select
 
-from newsletter.comparisons.comparison import ComparisonRow
+from newsletter.comparisons.comparison import ComparisonRow, SideRow
 from newsletter.db import Table, one_of, only_reads
 from newsletter.issues.week import Week
 
@@ -165,3 +165,16 @@ def week_of_each_comparison(session: Session) -> dict[int, str]:
     """Comparison id -> the week of the issue that has it."""
     query = select(IssueComparison.comparison_id, Issue.week).join(Issue)
     return dict(session.exec(query).all())
+
+
+def sent_categories(session: Session) -> list[str]:
+    """The categories, as they are spelled, of all comparisons that readers have or are just getting; sorted."""
+    query = (
+        select(SideRow.category)
+        .join(IssueComparison, col(IssueComparison.comparison_id) == col(SideRow.comparison_id))
+        .join(Issue, col(Issue.id) == col(IssueComparison.issue_id))
+        .where(col(Issue.state).in_((SENDING, SENT)))
+        .distinct()
+        .order_by(col(SideRow.category))
+    )
+    return list(session.exec(query))

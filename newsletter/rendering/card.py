@@ -5,6 +5,7 @@ cut to fit and are plain: whoever prints them escapes them.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from newsletter.comparisons.record import LEFT, RIGHT, Comparison, Review, Verdict, reviewer_name
 from newsletter.rendering.edition import Edition
@@ -62,7 +63,7 @@ class Card:
     """One comparison, as a letter shows it."""
 
     number: int
-    """1 is the lead."""
+    """1 comes first."""
     categories: tuple[str, ...]
     title: str
     sides: tuple[Side, Side]
@@ -83,6 +84,7 @@ class Card:
         return any(side.readers is not None for side in self.sides)
 
 
+@lru_cache(maxsize=2)  # the variants of a letter show the same cards, and cutting texts to fit takes its time
 def cards(edition: Edition) -> tuple[Card, ...]:
     """All comparisons of an edition: the first one in full, each other one by a single reviewer.
 

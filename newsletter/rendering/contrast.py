@@ -11,6 +11,7 @@ with which Outlook lets us correct it.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from newsletter.rendering.elements import Element, parse
 
@@ -136,12 +137,19 @@ def _is(element: Element, compound: str) -> bool:
         return element.tag == "html"
     if compound == "*":
         return True
-    tag, *names = re.split(r"(?=[.#])", compound)
+    tag, names = _parts(compound)
     if tag and element.tag != tag:
         return False
     return all(
         name[1:] in element.classes if name[0] == "." else name[1:] == element.attributes.get("id") for name in names
     )
+
+
+@cache  # asked of each element; there are as many compounds as the style sheets of our templates have
+def _parts(compound: str) -> tuple[str, list[str]]:
+    """A tag, or nothing, and the classes and ids behind it."""
+    tag, *names = re.split(r"(?=[.#])", compound)
+    return tag, names
 
 
 _COMPOUND = re.compile(r":root|\*|(?=.)[a-z][a-z0-9]*(?:[.#][\w-]+)*|(?:[.#][\w-]+)+")

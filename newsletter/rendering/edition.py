@@ -1,4 +1,4 @@
-"""What is a letter made of? Everything that shows in an issue, and nothing else.
+"""What is a letter made of? Everything that shows in an issue, and what it must not repeat.
 
 The same edition gives the same bytes on any day and any machine: no clock, no settings, no database.
 """
@@ -34,3 +34,5 @@ class Edition:
     comparisons: tuple[Comparison, ...]
     """In the order in which they show; the first one leads. Each has its slug."""
     masthead: Masthead
+    previous_subject: str | None = None
+    """The subject of the issue before: mail clients would fold two letters with one subject into one."""

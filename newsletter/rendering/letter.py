@@ -1,10 +1,11 @@
 """How does an edition become a letter?
 
 Promises the same bytes for the same edition on any day and any machine: no clock, no chance, no settings. A letter
-is compiled once, however many read it; what differs between readers is left as merge fields, `EMAIL` and
-`UNSUBSCRIBE_URL`.
+is compiled once, however many read it; what differs between readers is left as merge fields: `EMAIL`,
+`PREFERENCES_URL` and `UNSUBSCRIBE_URL`.
 """
 
+from collections.abc import Set as AbstractSet
 from functools import cache
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -15,20 +16,22 @@ from newsletter.rendering import plain_text
 from newsletter.rendering.armour import clean, in_html, in_text, isolate
 from newsletter.rendering.edition import Edition
 from newsletter.rendering.mjml import compile_mjml
-from newsletter.rendering.page import in_words, page
+from newsletter.rendering.page import envelope, in_words, page
 
 
-def render(edition: Edition) -> Letter:
-    """Make the letter of a week. Size is no reason to fail: ask `size.fits`, and drop comparisons where it does not.
+def render(edition: Edition, without: AbstractSet[str] = frozenset()) -> Letter:
+    """Make the letter of a week, or its variant without the comparisons of these slugs.
 
-    Raises ValueError for an edition without comparisons, CompileError where the template is wrong.
+    Size is no reason to fail: ask `size.fits`, and drop comparisons where it does not.
+    Raises ValueError where no comparison is left, CompileError where the template is wrong.
     """
-    if not edition.comparisons:
+    if all(comparison.slug in without for comparison in edition.comparisons):
         raise ValueError(f"the edition of {edition.week} has no comparisons")
-    shown = page(edition)
+    shown = page(edition, without)
+    subject, preheader = envelope(edition, without)
     return Letter(
-        subject=in_text(clean(edition.subject)),
-        preheader=in_text(clean(edition.preheader)),
+        subject=in_text(clean(subject)),
+        preheader=in_text(clean(preheader)),
         html=compile_mjml(environment().get_template("issue.mjml").render(page=shown)),
         text=plain_text.issue(shown),
     )

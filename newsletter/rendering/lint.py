@@ -13,7 +13,7 @@ from newsletter.rendering.elements import Element, parse
 from newsletter.rendering.plain_text import WIDTH, columns
 from newsletter.rendering.size import MOST_BYTES, size_after_filling
 
-ISSUE_FIELDS = frozenset({"EMAIL", "UNSUBSCRIBE_URL"})
+ISSUE_FIELDS = frozenset({"EMAIL", "PREFERENCES_URL", "UNSUBSCRIBE_URL"})
 """The merge fields of an issue's letter."""
 
 MOST_SUBJECT = 60  # characters; longer ones are cut in most lists of messages

@@ -4,9 +4,11 @@ Pure. Made from the edition alone and in English, whatever the machine's clock a
 letter are printed from the same page. All texts are cut to fit and are plain: whoever prints them escapes them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from newsletter.issues.subject import preheader_line, subject_line
 from newsletter.rendering.armour import isolate
 from newsletter.rendering.card import Card, cards
 from newsletter.rendering.edition import Edition
@@ -38,21 +40,43 @@ class Page:
     postal_address: str
 
 
-def page(edition: Edition) -> Page:
-    """Lay out an edition, which has at least one comparison."""
+def page(edition: Edition, without: AbstractSet[str] = frozenset()) -> Page:
+    """Lay out an edition without some of its comparisons, named by their slugs. At least one must be left.
+
+    What is left stands as it does in the whole letter, only numbered anew: so no word of a comparison goes out that an
+    editor has not seen there.
+    """
     masthead = edition.masthead
-    shown = cards(edition)
+    shown = _left(edition, without)
+    subject, preheader = envelope(edition, without)
     return Page(
         name=excerpt(masthead.name, MASTHEAD_NAME),
         when=when(edition.week, edition.first_day),
-        subject=excerpt(edition.subject, SUBJECT),
-        preheader=excerpt(edition.preheader, PREHEADER),
+        subject=excerpt(subject, SUBJECT),
+        preheader=excerpt(preheader, PREHEADER),
         headline=headline(shown[0]),
         introduction=introduction(len(shown)),
         cards=shown,
         view_url=masthead.links.issue(edition.week),
         postal_address=excerpt(masthead.postal_address, POSTAL_ADDRESS),
     )
+
+
+def envelope(edition: Edition, without: AbstractSet[str] = frozenset()) -> tuple[str, str]:
+    """Subject and preheader, uncut: the edition's own, as far as they are true of what is left."""
+    left = [comparison for comparison in edition.comparisons if comparison.slug not in without]
+    lead = edition.comparisons[0]
+    if left[0] is not lead:
+        return subject_line(left[0], edition.previous_subject, edition.week), preheader_line(left[0], len(left))
+    if edition.preheader == preheader_line(lead, len(edition.comparisons)):  # a made one counts the comparisons
+        return edition.subject, preheader_line(lead, len(left))
+    return edition.subject, edition.preheader
+
+
+def _left(edition: Edition, without: AbstractSet[str]) -> tuple[Card, ...]:
+    laid_out = zip(cards(edition), edition.comparisons, strict=True)
+    left = [card for card, comparison in laid_out if comparison.slug not in without]
+    return tuple(replace(card, number=number) for number, card in enumerate(left, start=1))
 
 
 def headline(lead: Card) -> str:

@@ -16,8 +16,11 @@ import requests
 from starlette.testclient import TestClient
 
 from newsletter.assembly import assemble
+from newsletter.db import reading
+from newsletter.issues.week import Week
 from newsletter.sandbox.server import Sandbox
 from newsletter.web.app import create_app
+from newsletter.weekly import require
 
 ROOT = Path(__file__).parents[2]
 SEEDS = ROOT.parent / "shared" / "seeds"
@@ -113,7 +116,7 @@ def unsubscribe_from(shell: Shell, letter: Any) -> None:
 
 
 def test_what_an_editor_previewed_is_byte_for_byte_what_goes_out(shell: Shell, sandbox: Sandbox) -> None:
-    """The preview's reader is nobody; with a real reader's two values in place of hers the bytes are the same."""
+    """The preview's reader is nobody; with a real reader's three values in place of hers the bytes are the same."""
     sample = ROOT / "newsletter" / "sample" / "comparisons.jsonl"
     shell.run("comparisons", "import", str(sample))
     shell.run("issues", "draft", "--week", "2026-W47")
@@ -125,11 +128,14 @@ def test_what_an_editor_previewed_is_byte_for_byte_what_goes_out(shell: Shell, s
     (message,) = sandbox.messages
     model = message.fields()["TemplateModel"]
     with closing(assemble(database_url=f"sqlite:///{shell.folder / 'newsletter.db'}")) as assembly:
-        nobody = assembly.post.sample_recipient().values
+        with reading(assembly.engine) as session:
+            slot = require(session, Week.parse("2026-W47")).send_at
+        nobody = assembly.post.sample_recipient(slot).values
     for file, part in (("letter.html", "HtmlBody"), ("letter.txt", "TextBody")):
         previewed = (shell.folder / "preview" / file).read_bytes().decode()
         expected = previewed.replace(nobody["EMAIL"], model["email"])
         expected = expected.replace(nobody["UNSUBSCRIBE_URL"], model["unsubscribe_url"])
+        expected = expected.replace(nobody["PREFERENCES_URL"], model["preferences_url"])
         assert read(sandbox, message.id)[part] == expected
 
 

@@ -18,15 +18,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import col
 
 from newsletter import weekly
 from newsletter.assembly import Assembly, assemble
+from newsletter.comparisons.categories import categories_of, muted_among
 from newsletter.comparisons.importers import import_paths
 from newsletter.db import reading, writing
 from newsletter.delivery import ledger
 from newsletter.invariants import violations
 from newsletter.issues.week import Week
+from newsletter.sandbox.mailbox import content_of
 from newsletter.sandbox.server import Sandbox
+from subscribers.subscriber import Subscriber, muting
 from tests.delivery.faulty_line import ARRIVED, TAKEN, FaultyLine
 from tests.delivery.readers import add_readers
 
@@ -146,6 +151,39 @@ def test_a_sender_killed_at_a_step_of_the_call_sends_to_nobody_twice_and_loses_n
 
         finish(start_sender(url, line.url, batch_size=100))
         assert_everybody_has_it_once(assembly, sandbox, 300)
+
+
+def test_a_sender_killed_among_variants_sends_to_each_reader_their_own_once(
+    new_database: Callable[[str], str], sandbox: Sandbox
+) -> None:
+    url = new_database("sqlite")
+    readers = 400
+    with closing(approved_issue(url, readers)) as assembly, FaultyLine(sandbox.url, delay=0.05) as line:
+        with reading(assembly.engine) as session:
+            comparisons = weekly.comparisons_of(session, weekly.require(session, WEEK))
+        names = categories_of(comparisons)
+        mutings = [[], *([name] for name in names), names[:2]]
+        with assembly.engine.begin() as connection:
+            for turn, muted in enumerate(mutings):
+                theirs = col(Subscriber.id) % len(mutings) == turn
+                connection.execute(update(Subscriber).where(theirs).values(muted=muting(muted)))
+        for _ in range(2):
+            posts = line.posts
+            process = start_sender(url, line.url, batch_size=25)
+            while line.posts < posts + 3 and process.poll() is None:
+                time.sleep(0.005)
+            kill(process)
+            assert sum(copies(sandbox).values()) < readers
+
+        finish(start_sender(url, line.url, batch_size=25))
+        assert_everybody_has_it_once(assembly, sandbox, readers)
+
+    for message in sandbox.messages:
+        if message.tag == str(WEEK):
+            number = int(message.recipients[0].removeprefix("reader").partition("@")[0]) + 1
+            left_out = muted_among(comparisons, mutings[number % len(mutings)])
+            text = content_of(message).text
+            assert {one.slug for one in comparisons if f"/comparisons/{one.slug}\n" not in text} == left_out
 
 
 def test_two_senders_at_once_send_once(new_database: Callable[[str], str], sandbox: Sandbox) -> None:

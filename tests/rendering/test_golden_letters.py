@@ -32,14 +32,16 @@ def test_a_golden_letter_has_no_findings(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_a_letter_has_two_merge_fields_in_both_parts(name: str) -> None:
+def test_a_letter_has_three_merge_fields_in_both_parts(name: str) -> None:
     letter = render(GOLDEN[name])
-    html, text = Filler(letter).fill({"EMAIL": "o'neill&co@example.com", "UNSUBSCRIBE_URL": "https://v.example/u/1"})
-    assert letter.merge_fields == {"EMAIL", "UNSUBSCRIBE_URL"}
+    own = {"PREFERENCES_URL": "https://v.example/p/1", "UNSUBSCRIBE_URL": "https://v.example/u/1"}
+    html, text = Filler(letter).fill({"EMAIL": "o'neill&co@example.com", **own})
+    assert letter.merge_fields == {"EMAIL", "PREFERENCES_URL", "UNSUBSCRIBE_URL"}
     assert html.count("o&#x27;neill&amp;co@example.com") == 1
     assert text.count("o'neill&co@example.com") == 1
     assert html.count('href="https://v.example/u/1"') == 2
     assert text.count("https://v.example/u/1\n") == 2
+    assert html.count('href="https://v.example/p/1"') == text.count("https://v.example/p/1\n") == 1
 
 
 def test_no_golden_letter_is_left_from_a_case_that_is_gone() -> None:

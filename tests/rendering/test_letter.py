@@ -123,7 +123,7 @@ def test_no_text_becomes_markup_or_a_merge_field(name: str, line: str, title: st
     tree = parse(letter.html)
     tags = [element.tag for element in tree.walk()]
     assert tags == [element.tag for element in parse(plain.html).walk()]
-    assert letter.merge_fields == {"EMAIL", "UNSUBSCRIBE_URL"}
+    assert letter.merge_fields == {"EMAIL", "PREFERENCES_URL", "UNSUBSCRIBE_URL"}
     assert letter.html.count("%%") == plain.html.count("%%")
     assert letter.text.count("%%EMAIL%%") == 1
     assert "{{" not in letter.html

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,26 @@ def test_a_provider_that_is_not_there_sends_nothing_and_says_what_to_do(carrier:
 def test_a_provider_that_is_not_there_cannot_be_asked(carrier: Carrier) -> None:
     with pytest.raises(CannotAsk):
         carrier.absent.find(ENVELOPE, new_batch())
+
+
+def test_the_list_of_those_it_will_not_write_to_is_complete_or_there_is_none(carrier: Carrier) -> None:
+    assert list(carrier.provider.listed(ENVELOPE.stream)) == []
+    gone = reader(1, email="HardBounce@bounce-testing.postmarkapp.com")
+    carrier.provider.send(LETTER, ENVELOPE, [gone, reader(2)], new_batch())
+
+    listed = list(carrier.provider.listed(ENVELOPE.stream))
+    if not carrier.provider.keeps_list:
+        assert listed == []
+        return
+    (one,) = listed
+    assert (one.email, one.stream, one.why) == (gone.email.lower(), ENVELOPE.stream, "bounced")
+    assert abs(datetime.now(UTC) - one.at) < timedelta(minutes=1)
+
+
+def test_a_list_is_not_empty_because_its_keeper_is_away(carrier: Carrier) -> None:
+    if carrier.absent.keeps_list:
+        with pytest.raises(CannotAsk):
+            carrier.absent.listed(ENVELOPE.stream)
 
 
 def test_an_empty_batch_is_nothing(carrier: Carrier) -> None:
