@@ -24,7 +24,7 @@ from newsletter.issues.week import Week
 from newsletter.outgoing import Run
 from newsletter.sandbox.server import Sandbox
 from newsletter.weekly import CannotDo
-from subscribers.transfer import import_csv
+from subscribers.importing import import_csv
 
 SAMPLE = Path(__file__).parent / "sample"
 WEEKS = (Week(2026, 45), Week(2026, 46), Week(2026, 47))
@@ -93,9 +93,9 @@ def _collect(assembly: Assembly) -> None:
     with writing(assembly.engine) as session:
         report = import_paths(session, [SAMPLE / "comparisons.jsonl"], None, now)
         assert not report.bad, report.bad
-        readers = import_csv(session, SAMPLE / "readers.csv", None, now)
-        assert not readers.bad, readers.bad
         session.commit()
+    readers = import_csv(assembly.engine, SAMPLE / "readers.csv", None, now)
+    assert not readers.bad
 
 
 def _send_week(assembly: Assembly, week: Week) -> DemoWeek:

@@ -76,6 +76,30 @@ def progress(what: str) -> Iterator[Callable[[Accounting], None]]:
         yield lambda books: bar.update(task, total=books.audience, completed=books.audience - books.unsettled)
 
 
+@contextmanager
+def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how far something got of a known number of steps; yields what to call with how many are done."""
+    if not _stderr.is_terminal:
+        yield _counted_lines(what, total)
+        return
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_stderr, transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def _counted_lines(what: str, total: int) -> Callable[[int], None]:
+    last = time.monotonic()
+
+    def show(done: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= LINE_EVERY:
+            last = time.monotonic()
+            tell(f"{what}: {done} of {total}")
+
+    return show
+
+
 def _plain_lines(what: str) -> Callable[[Accounting], None]:
     last = time.monotonic()
 
