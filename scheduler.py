@@ -7,13 +7,14 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DatabaseError
 
-from newsletter import outgoing, weekly
+from newsletter import departures, housekeeping, outgoing, weekly, welcome
 from newsletter.assembly import Assembly, assemble
 from newsletter.outgoing import Run
 from newsletter.settings import SettingsError
@@ -45,9 +46,24 @@ def send(assembly: Assembly, clock: Clock) -> None:
         log.info("sent", week=outcome.week, state=outcome.state, note=outcome.note, outcome=outcome.sent)
 
 
+def carry(assembly: Assembly, clock: Clock) -> None:
+    """Carry letters to one person: those that the pages have left, or whose sender died."""
+    carried = welcome.carry(assembly.engine, assembly.welcome_desk, clock)
+    if carried.sign_ups or carried.letters:
+        log.info("carried", sign_ups=carried.sign_ups, letters=carried.letters, stopped=carried.stopped)
+
+
 def clean_up(assembly: Assembly, clock: Clock) -> None:
-    """Let the provider forget what it no longer needs for letters that went out weeks ago."""
-    log.info("cleaned up", removed=assembly.provider.tidy((clock() - timedelta(weeks=6)).date()))
+    """Let us forget what has had its time, and the provider what it needs no more for letters of weeks ago."""
+    tidied = housekeeping.tidy(assembly.engine, clock())
+    removed = assembly.provider.tidy((clock() - timedelta(weeks=6)).date())
+    log.info("cleaned up", removed=removed, **asdict(tidied))
+
+
+def sync(assembly: Assembly, clock: Clock) -> None:
+    """Ask the provider who has left there, or must not be written to, in case an event of that was lost."""
+    polled = departures.poll(assembly.engine, assembly.post, clock())
+    log.info("asked the provider for its list", listed=polled.listed, **polled.outcomes)
 
 
 def start(assembly: Assembly, clock: Clock = now) -> BackgroundScheduler:
@@ -56,7 +72,7 @@ def start(assembly: Assembly, clock: Clock = now) -> BackgroundScheduler:
     `clock` is what the jobs go by; the alarms themselves ring by the wall clock.
     """
     scheduler = BackgroundScheduler(timezone=UTC)
-    for job, seconds in ((draft, TICK), (send, TICK), (clean_up, DAY)):
+    for job, seconds in ((draft, TICK), (send, TICK), (carry, TICK), (clean_up, DAY), (sync, DAY)):
         scheduler.add_job(
             _logged(job),
             "interval",
@@ -79,7 +95,9 @@ def _logged(job: Callable[[Assembly, Clock], None]) -> Callable[[Assembly, Clock
         try:
             job(assembly, clock)
         except Exception as error:  # noqa: BLE001  whatever it was, the clock goes on
-            log.error("job failed", job=job.__name__, error=f"{type(error).__name__}: {error}")  # noqa: TRY400
+            # The first line: a database names addresses in the others.
+            said = str(error).partition("\n")[0]
+            log.error("job failed", job=job.__name__, error=f"{type(error).__name__}: {said}")  # noqa: TRY400
 
     return run
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, Select, func
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, func
 from sqlmodel import Session, col, select
 
 from subscribers.preferences import AddressChange
@@ -17,7 +17,7 @@ class Circle:
 
     belongs: ColumnElement[bool]
     """The condition of belonging to the circle, over the subscribers."""
-    email: ColumnElement[str]
+    email: SQLColumnExpression[str]
     """The address that is written to."""
 
 

@@ -5,13 +5,14 @@ reader empties what could name them. What happened, when and to which words stay
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, or_
 from sqlmodel import Field, Session, col, select
 
 from newsletter.db import Table, one_of
+from subscribers.whence import shortened_agent, shortened_network
 
 SIGNED_UP: Final = "signed_up"
 CONFIRMED: Final = "confirmed"
@@ -35,6 +36,10 @@ KINDS = {
 
 AGREED = frozenset({CONFIRMED, IMPORTED, ADDED, RETURNED})
 """The steps by which somebody agrees to get letters."""
+
+WHOLE_FOR: Final = timedelta(days=90)
+"""How long it is kept in full from where something was said."""
+CHUNK = 500  # rows that `shorten` changes at once
 
 
 @dataclass(frozen=True)
@@ -106,3 +111,26 @@ def history(session: Session, subscriber_id: int) -> list[Consent]:
     """A reader's consent, oldest step first."""
     query = select(Consent).where(Consent.subscriber_id == subscriber_id).order_by(col(Consent.id))
     return list(session.exec(query))
+
+
+def shorten(session: Session, now: datetime) -> int:
+    """Keep of network and user agent only what leads to no single person, where they are older than WHOLE_FOR.
+
+    At most CHUNK rows, so that nobody waits long; return how many: call again, each time in a transaction of its own,
+    until it is none. The caller commits.
+    """
+    # What was shortened has none of these signs any more; so it is found once, and never again.
+    whole = or_(
+        col(Consent.network).is_not(None) & col(Consent.network).not_like("%/%"),
+        col(Consent.user_agent).contains("/"),
+        col(Consent.user_agent).contains("("),
+        col(Consent.user_agent).contains(")"),
+    )
+    query = select(Consent).where(col(Consent.at) < now - WHOLE_FOR, whole).order_by(col(Consent.id)).limit(CHUNK)
+    steps = session.exec(query).all()
+    for step in steps:
+        step.network = shortened_network(step.network)
+        step.user_agent = shortened_agent(step.user_agent)
+        session.add(step)
+    session.flush()
+    return len(steps)

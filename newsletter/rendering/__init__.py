@@ -3,6 +3,8 @@
 * `edition`: what a letter is made of: the week's comparisons in order, and whose letter it is
 * `letter`: an edition becomes a Letter, compiled once
 * `page`, `card`: pure: what a letter says around its comparisons, and what it shows of each
+* `personal`: a Letter to one person
+* `note`: pure: what letters to one person say
 * `excerpt`: pure: cutting long words to fit
 * `armour`: pure: somebody else's text stays text
 * `mjml`: MJML -> HTML: the only place that knows the compiler

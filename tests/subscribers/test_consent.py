@@ -1,9 +1,13 @@
+from datetime import datetime, timedelta
+
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
 
 from newsletter.db import reading, writing
 from subscribers import consent
+from subscribers.consent import Consent, Whence, Words
 from tests.newsroom import IN_W46, IN_W47, MONDAY, subscribe
 
 
@@ -26,3 +30,56 @@ def test_a_kind_that_is_none_of_the_words_is_refused(sqlite_engine: Engine) -> N
         consent.note(session, ana, "guessed", "nowhere", IN_W46)
         with pytest.raises(IntegrityError):
             session.flush()
+
+
+def whence_of_all(engine: Engine) -> list[tuple[str | None, str | None]]:
+    with reading(engine) as session:
+        steps = session.exec(select(Consent).order_by(col(Consent.id))).all()
+    return [(step.network, step.user_agent) for step in steps]
+
+
+def test_after_ninety_days_network_and_user_agent_are_shortened_and_nothing_else(engine: Engine) -> None:
+    (ana,) = subscribe(engine, ["ana@example.com"])
+    words = Words("1", "Yes.")
+    spoken = [
+        Whence("203.0.113.7", "Mozilla/5.0 (X11; Linux) Firefox/140.0"),
+        Whence("2001:db8:1:2::9", None),
+        Whence(None, "Thing/1"),
+        Whence("testclient", "unversioned"),
+        Whence(),
+    ]
+    with writing(engine) as session:
+        for whence in spoken:
+            consent.note(session, ana, consent.SIGNED_UP, "form", MONDAY, words, whence)
+        consent.note(session, ana, consent.CONFIRMED, "link", MONDAY + timedelta(days=1), words, spoken[0])
+        session.commit()
+
+    def shorten(now: datetime) -> int:
+        with writing(engine) as session:
+            count = consent.shorten(session, now)
+            session.commit()
+            return count
+
+    assert shorten(MONDAY + timedelta(days=90)) == 0
+    assert shorten(MONDAY + timedelta(days=90, seconds=1)) == 4
+    assert shorten(MONDAY + timedelta(days=90, seconds=1)) == 0
+    assert whence_of_all(engine) == [
+        ("203.0.113.0/24", "Mozilla Firefox"),
+        ("2001:db8:1::/48", None),
+        (None, "Thing"),
+        (None, "unversioned"),
+        (None, None),
+        ("203.0.113.7", "Mozilla/5.0 (X11; Linux) Firefox/140.0"),
+    ]
+    with reading(engine) as session:
+        first = consent.history(session, ana)[0]
+    assert (first.kind, first.at, first.words, first.source) == ("signed_up", MONDAY, "Yes.", "form")
+
+
+def test_shortening_goes_on_in_chunks(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consent, "CHUNK", 3)
+    (ana,) = subscribe(engine, ["ana@example.com"])
+    with writing(engine) as session:
+        for _ in range(7):
+            consent.note(session, ana, consent.SIGNED_UP, "form", IN_W46, None, Whence("203.0.113.7"))
+        assert [consent.shorten(session, IN_W46 + timedelta(days=91)) for _ in range(4)] == [3, 3, 1, 0]

@@ -1,12 +1,15 @@
 import re
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from itsdangerous import Signer
 
-from subscribers.tokens import UNSUBSCRIBE, BadToken, Tokens
+from subscribers.tokens import ADDRESS, CONFIRM, LIFETIMES, PREFERENCES, UNSUBSCRIBE, BadToken, Expired, Tokens
 
+NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 TOKENS = Tokens(["the newest key"])
 TOKEN = TOKENS.make(UNSUBSCRIBE, 4711)
 
@@ -21,10 +24,41 @@ def test_a_token_is_short_and_safe_in_an_address_and_always_the_same() -> None:
     assert TOKENS.make(UNSUBSCRIBE, 4711) == TOKEN
 
 
-def test_a_token_for_one_purpose_is_no_good_for_another() -> None:
-    for made, read in ((UNSUBSCRIBE, "preferences"), ("preferences", UNSUBSCRIBE), ("confirm", "preferences")):
-        with pytest.raises(BadToken):
-            TOKENS.read(read, TOKENS.make(made, 4711))
+def any_token(purpose: str) -> str:
+    return TOKENS.make_passing(purpose, 4711, NOW) if purpose in LIFETIMES else TOKENS.make(purpose, 4711)
+
+
+@pytest.mark.parametrize(("made", "read"), list(permutations([UNSUBSCRIBE, CONFIRM, PREFERENCES, ADDRESS], 2)))
+def test_a_token_for_one_purpose_is_no_good_for_another(made: str, read: str) -> None:
+    with pytest.raises(BadToken) as refused:
+        TOKENS.read_passing(read, any_token(made), NOW)
+    assert not isinstance(refused.value, Expired)
+    with pytest.raises(BadToken):
+        TOKENS.read(UNSUBSCRIBE, any_token(made if made != UNSUBSCRIBE else read))
+
+
+@pytest.mark.parametrize("purpose", LIFETIMES)
+def test_a_passing_token_is_good_for_its_lifetime_and_then_says_whose_it_was(purpose: str) -> None:
+    token = TOKENS.make_passing(purpose, 4711, NOW)
+    assert re.fullmatch(r"[A-Za-z0-9_.-]{1,56}", token)
+    for later in (timedelta(0), LIFETIMES[purpose] - timedelta(minutes=1)):
+        assert TOKENS.read_passing(purpose, token, NOW + later) == (4711, NOW)
+    for later in (LIFETIMES[purpose], timedelta(days=4000)):
+        with pytest.raises(Expired) as over:
+            TOKENS.read_passing(purpose, token, NOW + later)
+        assert over.value.number == 4711
+
+
+def test_the_end_of_a_token_cannot_be_put_off() -> None:
+    token = TOKENS.make_passing(CONFIRM, 4711, NOW)
+    later, _ = TOKENS.make_passing(CONFIRM, 4711, NOW + timedelta(days=1)).rsplit(".", 1)
+    with pytest.raises(BadToken):
+        TOKENS.read_passing(CONFIRM, f"{later}.{token.rsplit('.', 1)[1]}", NOW)
+
+
+def test_an_unending_token_is_no_passing_one_of_the_same_number() -> None:
+    with pytest.raises(BadToken):
+        TOKENS.read_passing(UNSUBSCRIBE, TOKEN, NOW)
 
 
 def test_a_token_of_another_installation_is_refused() -> None:

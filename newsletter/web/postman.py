@@ -1,0 +1,82 @@
+"""Who carries the letters that the pages cause? A thread beside them, so that no page waits for a provider.
+
+Promises: a letter leaves a moment after the page that caused it; what could not be carried is tried again; no trouble
+of the post becomes one of the pages. Any number of processes may have one: they share the work through the database.
+"""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from newsletter import welcome
+from newsletter.assembly import Assembly
+
+ROUND: Final = 15.0  # seconds between two rounds that nobody has asked for
+SOON: Final = 1.0  # seconds until the next round, where another process was at it
+PATIENCE: Final = 5.0  # seconds that `stop` waits for the round under way
+
+log = structlog.get_logger()
+
+
+class Postman:
+    """Carries letters to single readers from `start` to `stop`."""
+
+    def __init__(self, assembly: Assembly, clock: Callable[[], datetime]) -> None:
+        self._assembly = assembly
+        self._clock = clock
+        self._wanted = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._trouble: str | None = None
+
+    def start(self) -> None:
+        """Begin, with a round at once: letters may wait from before."""
+        # A daemon, because a provider that does not answer must not keep the process from ending: what was under way
+        # then is found in the ledger, like that of any process that was killed.
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name="postman", daemon=True)
+        self._wanted.set()
+        self._thread.start()
+
+    def nudge(self) -> None:
+        """A letter waits. Returns at once; without `start` it does nothing."""
+        self._wanted.set()
+
+    def stop(self) -> None:
+        """End after the round under way, but do not wait for it beyond PATIENCE. Idempotent."""
+        self._stopping.set()
+        self._wanted.set()
+        if self._thread is not None:
+            self._thread.join(PATIENCE)
+
+    def _run(self) -> None:
+        rest = ROUND
+        while True:
+            self._wanted.wait(rest)
+            self._wanted.clear()
+            if self._stopping.is_set():
+                return
+            rest = SOON if self._round() else ROUND
+
+    def _round(self) -> bool:
+        """Carry once; return whether another process was at it, and letters may be left."""
+        try:
+            # Pages neither make nor change tables, and nor does their postman.
+            carried = welcome.carry(self._assembly.bare_engine, self._assembly.welcome_desk, self._clock)
+        except Exception as error:  # noqa: BLE001  whatever it was, the next round tries again
+            # The first line: a database names addresses in the others.
+            self._tell(f"{type(error).__name__}: {error}".partition("\n")[0])
+            return False
+        if carried.sign_ups or carried.letters:
+            log.info("letters carried", sign_ups=carried.sign_ups, letters=carried.letters)
+        self._tell(carried.stopped)
+        return carried.busy
+
+    def _tell(self, trouble: str | None) -> None:
+        """Log a trouble when it comes, and not in every round until it goes."""
+        if trouble and trouble != self._trouble:
+            log.error("letters could not be carried", reason=trouble)
+        self._trouble = trouble

@@ -1,0 +1,146 @@
+"""Letters to one person, committed like an issue's. `UPDATE_GOLDEN=1 pytest tests/rendering` writes them anew."""
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from newsletter.links import Links
+from newsletter.message import Filler, Letter
+from newsletter.rendering.elements import parse
+from newsletter.rendering.lint import lint
+from newsletter.rendering.note import ADDRESS, CONFIRM, FIELDS, LINK, WELCOME, Latest
+from newsletter.rendering.personal import render_personal
+from newsletter.rendering.plain_text import WIDTH, columns
+from tests.browser import lay_out
+from tests.rendering.samples import MASTHEAD
+
+HERE = Path(__file__).parent / "personal"
+LATEST = Latest("2026-W47", "Ox beats Mend, 100% to 25%")
+STRANGE = replace(
+    MASTHEAD, name="<b>R&D</b> {{ weekly }} %%EMAIL%% דיווח " + "long" * 20, postal_address="%%CONFIRM_URL%% & Söhne"
+)
+
+CASES: dict[str, tuple[str, Letter]] = {
+    "confirm": (CONFIRM, render_personal(CONFIRM, MASTHEAD)),
+    "welcome": (WELCOME, render_personal(WELCOME, MASTHEAD, LATEST)),
+    "welcome-first": (WELCOME, render_personal(WELCOME, MASTHEAD)),
+    "link": (LINK, render_personal(LINK, MASTHEAD)),
+    "address": (ADDRESS, render_personal(ADDRESS, MASTHEAD)),
+    "strange": (WELCOME, render_personal(WELCOME, STRANGE, Latest("2026-W47", "%%EMAIL%% <i>{{ x }}</i> ניצחון"))),
+}
+VALUES = {
+    "EMAIL": "o'neill&co@example.com",
+    "CONFIRM_URL": "https://v.example/confirm/1",
+    "PREFERENCES_URL": "https://v.example/preferences/1",
+    "ADDRESS_URL": "https://v.example/address/1",
+    "UNSUBSCRIBE_URL": "https://v.example/unsubscribe/1",
+}
+BUTTONS = {
+    "confirm": "https://v.example/confirm/1",
+    "welcome": "https://verdicts.example/issues/2026-W47",
+    "welcome-first": "https://v.example/preferences/1",
+    "link": "https://v.example/preferences/1",
+    "address": "https://v.example/address/1",
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_golden_letter_is_what_it_was(name: str) -> None:
+    _, letter = CASES[name]
+    for suffix, made in (("html", letter.html), ("txt", f"{letter.subject}\n{letter.preheader}\n\n{letter.text}")):
+        path = HERE / f"{name}.{suffix}"
+        if os.environ.get("UPDATE_GOLDEN"):
+            path.write_text(made, encoding="utf-8", newline="\n")
+        assert made == path.read_text(encoding="utf-8"), f"{path.name} changed: look at it, then run make golden"
+
+
+def test_no_golden_letter_is_left_from_a_case_that_is_gone() -> None:
+    assert {path.stem for path in HERE.iterdir()} == set(CASES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_letter_has_no_findings_and_exactly_its_kinds_merge_fields(name: str) -> None:
+    kind, letter = CASES[name]
+    assert lint(letter, FIELDS[kind]) == []
+    assert letter.merge_fields == FIELDS[kind]
+
+
+@pytest.mark.parametrize("name", BUTTONS)
+def test_a_letter_has_one_button_and_it_is_a_link_with_padding_of_its_own(name: str) -> None:
+    html, text = Filler(CASES[name][1]).fill(VALUES)
+    buttons = [
+        link
+        for link in parse(html).walk()
+        if link.tag == "a" and re.search(r"background(-color)?:", link.attributes.get("style", ""))
+    ]
+    (button,) = buttons
+    assert button.attributes["href"] == BUTTONS[name]
+    assert "padding:13px 30px" in button.attributes["style"]
+    assert f"{button.text()}:\n{BUTTONS[name]}\n" in text
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_address_stands_in_both_parts_once(name: str) -> None:
+    html, text = Filler(CASES[name][1]).fill(VALUES)
+    assert html.count("o&#x27;neill&amp;co@example.com") == 1
+    assert text.count("o'neill&co@example.com") == 1
+
+
+def test_whoever_did_not_ask_is_told_what_to_do() -> None:
+    for name in ("confirm", "link", "address"):
+        for part in (CASES[name][1].html, CASES[name][1].text.replace("\n", " ")):
+            assert "do nothing" in part
+
+
+def test_the_time_that_a_link_has_is_said() -> None:
+    said = {name: CASES[name][1].text.replace("\n", " ") for name in CASES}
+    assert "works for seven days" in said["confirm"]
+    assert "works for 60 days" in said["link"]
+    assert "works for one day" in said["address"]
+    assert "forgotten after 30 days" in said["confirm"]
+
+
+def test_a_name_is_text_whatever_it_holds() -> None:
+    _, letter = CASES["strange"]
+    assert "<b>R" not in letter.html
+    assert "{{" not in letter.html
+    assert "%%" not in letter.subject
+    assert "% %EMAIL% %" in letter.text
+
+
+def test_a_welcome_names_the_latest_issue_and_no_other_letter_does() -> None:
+    assert "“Ox beats Mend, 100% to 25%”" in CASES["welcome"][1].text.replace("\n", " ")
+    assert render_personal(CONFIRM, MASTHEAD, LATEST) == render_personal(CONFIRM, MASTHEAD)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_text_is_at_most_72_columns_wide(name: str) -> None:
+    _, text = Filler(CASES[name][1]).fill({**VALUES, "EMAIL": "reader@example.com"})
+    wide = [line for line in text.splitlines() if columns(line) > WIDTH and "://" not in line]
+    assert wide == []
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(KeyError):
+        render_personal("farewell", MASTHEAD)
+
+
+def test_links_follow_the_base_url() -> None:
+    moved = replace(MASTHEAD, links=Links("https://example.com/letters"))
+    assert "https://example.com/letters/issues/2026-W47" in render_personal(WELCOME, moved, LATEST).html
+
+
+@pytest.mark.parametrize("width", [375, 640])
+@pytest.mark.parametrize("name", ["confirm", "strange"])
+def test_a_letter_is_no_wider_than_the_screen_and_its_button_large_enough(
+    tmp_path: Path, name: str, width: int
+) -> None:
+    html, _ = Filler(CASES[name][1]).fill(VALUES)
+    seen = lay_out(html, width, tmp_path)
+    assert seen.width <= width
+    assert seen.small == []
+    bare = lay_out(re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL), width, tmp_path)
+    assert bare.width <= width
