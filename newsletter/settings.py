@@ -143,6 +143,16 @@ class Settings(BaseSettings):
             raise ValueError("wants one line of text")
         return value
 
+    @field_validator("webhook_username", "webhook_password")
+    @classmethod
+    def _credential(cls, value: str | SecretStr | None) -> str | SecretStr | None:
+        shown = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if shown is not None and not (shown.isascii() and shown.isprintable()):
+            raise ValueError("wants letters, digits and signs of ASCII")
+        if isinstance(value, str) and ":" in value:
+            raise ValueError("may hold no colon: what follows one would count as the password")
+        return value
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
@@ -172,6 +182,12 @@ class Settings(BaseSettings):
             wrong.append("POSTMARK_SERVER_TOKEN: PROVIDER=postmark needs it")
         if self.provider == "smtp" and not self.smtp_url:
             wrong.append("SMTP_URL: PROVIDER=smtp needs it, like smtp://user:password@mail.example.com:587")
+        if self.unsubscribe == "provider" and self.provider != "postmark":
+            wrong.append("UNSUBSCRIBE: only Postmark owns a List-Unsubscribe header; PROVIDER=postmark, or `own` here")
+        if self.webhook_username and not self.webhook_password:
+            wrong.append("WEBHOOK_PASSWORD: WEBHOOK_USERNAME is worth nothing without it")
+        if self.webhook_password and not self.webhook_username:
+            wrong.append("WEBHOOK_USERNAME: WEBHOOK_PASSWORD is worth nothing without it")
         if self.settle < CALLS_IN_A_BATCH * self.provider_timeout and self.carries_real_mail:
             wrong.append(
                 f"SETTLE: wants at least {CALLS_IN_A_BATCH} times PROVIDER_TIMEOUT, "

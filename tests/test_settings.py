@@ -139,6 +139,7 @@ def test_an_env_file_that_is_no_text_is_named(tmp_path: Path) -> None:
         ("PROVIDER_TIMEOUT", "-5s"),
         ("SETTLE", "99999999999999d"),
         ("LOG_FORMAT", "xml"),
+        ("WEBHOOK_USERNAME", "geheim:"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch, name: str, wrong: str) -> None:
@@ -162,6 +163,25 @@ def test_a_provider_needs_its_own_settings(monkeypatch: pytest.MonkeyPatch) -> N
     assert complaints(monkeypatch, PROVIDER="smtp")[0].startswith("NEWSLETTER_SMTP_URL: PROVIDER=smtp needs it")
 
 
+@pytest.mark.parametrize(("given", "missing"), [("USERNAME", "PASSWORD"), ("PASSWORD", "USERNAME")])
+def test_the_webhooks_name_and_password_come_together(
+    monkeypatch: pytest.MonkeyPatch, given: str, missing: str
+) -> None:
+    lines = complaints(monkeypatch, **{f"WEBHOOK_{given}": "geheim"})
+    assert [line.split(":")[0] for line in lines] == [f"NEWSLETTER_WEBHOOK_{missing}"]
+    assert "geheim" not in lines[0]
+
+
+@pytest.mark.parametrize("carrier", [{}, SMTP | REAL], ids=["outbox", "smtp"])
+def test_only_postmark_owns_the_way_out(monkeypatch: pytest.MonkeyPatch, carrier: dict[str, str]) -> None:
+    lines = complaints(monkeypatch, **carrier, UNSUBSCRIBE="provider")
+    assert [line.split(":")[0] for line in lines] == ["NEWSLETTER_UNSUBSCRIBE"]
+
+
+def test_postmark_may_own_the_way_out_without_a_webhook(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings(monkeypatch, **REAL, **POSTMARK, UNSUBSCRIBE="provider").webhook_password is None
+
+
 def test_secrets_show_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     read = settings(
         monkeypatch,
@@ -169,6 +189,8 @@ def test_secrets_show_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
         PROVIDER="smtp",
         SMTP_URL="smtp://ada:geheim-2@mail.real.example",
         POSTMARK_SERVER_TOKEN="geheim-3",
+        WEBHOOK_USERNAME="postmark",
+        WEBHOOK_PASSWORD="geheim-5",
         DATABASE_URL="postgresql://ada:geheim-4@db.example/x",
     )
     assert read.smtp_url is not None

@@ -6,14 +6,24 @@ row are its name, so that what was written can always be told.
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from newsletter.delivery import wire
 from newsletter.delivery.mime import MimeFiller, filler_for
-from newsletter.delivery.provider import Accepted, CannotAsk, Envelope, NothingSent, NotSent, Outcome, Refused, Unknown
+from newsletter.delivery.provider import (
+    Accepted,
+    CannotAsk,
+    Envelope,
+    Listed,
+    NothingSent,
+    NotSent,
+    Outcome,
+    Refused,
+    Unknown,
+)
 from newsletter.message import Letter, Recipient
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_.-]|^\.+")  # in a folder's name
@@ -28,6 +38,7 @@ class OutboxProvider:
 
     name = "outbox"
     max_batch = 500
+    keeps_list = False
 
     def __init__(self, directory: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.directory = directory
@@ -84,6 +95,10 @@ class OutboxProvider:
     def probe_is_visible(self, envelope: Envelope, batch: str) -> bool:  # noqa: ARG002  the protocol's
         """Always, see `probe`."""
         return True
+
+    def listed(self, stream: str) -> Iterator[Listed]:  # noqa: ARG002  the protocol's
+        """Nobody: there is no such list."""
+        return iter(())
 
     def tidy(self, before: date) -> int:  # noqa: ARG002  the protocol's
         """Nothing is stored apart from the messages."""

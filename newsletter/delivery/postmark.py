@@ -7,15 +7,25 @@ accepted or refused is unknown. Where the letter cannot be a template, or Postma
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
 from newsletter.delivery import postmark_answers as answers
-from newsletter.delivery import postmark_message
+from newsletter.delivery import postmark_message, postmark_suppressions
 from newsletter.delivery.postmark_client import AnswerLost, Clients, ErrorAnswer, NotReached
 from newsletter.delivery.postmark_message import MAX_BATCH, PROBE, Writer, body_writer, cut, template_writer
 from newsletter.delivery.postmark_template import Shelf
-from newsletter.delivery.provider import CannotAsk, Envelope, NothingSent, NotSent, Outcome, Refused, Unknown
+from newsletter.delivery.provider import (
+    CannotAsk,
+    Envelope,
+    Listed,
+    NothingSent,
+    NotSent,
+    Outcome,
+    Refused,
+    Unknown,
+)
 from newsletter.message import Letter, Recipient
 
 PAGE = 500  # messages, the most that one search answers
@@ -30,6 +40,7 @@ class PostmarkProvider:
 
     name = "postmark"
     max_batch = MAX_BATCH
+    keeps_list = True
 
     def __init__(
         self,
@@ -108,6 +119,16 @@ class PostmarkProvider:
     def probe_is_visible(self, envelope: Envelope, batch: str) -> bool:
         """Whether the search shows the probe; see Provider.probe_is_visible."""
         return PROBE in self.find(envelope, batch)
+
+    def listed(self, stream: str) -> Iterator[Listed]:
+        """A stream's suppressions, all in one answer; see Provider.listed."""
+        try:
+            answer = self._ask("GET", f"/message-streams/{quote(stream, safe='')}/suppressions/dump")
+            return iter(postmark_suppressions.read(answer, stream))
+        except CannotAsk as error:
+            raise CannotAsk(f"the suppressions of the stream {stream}: {error}") from None
+        except ValueError as error:
+            raise CannotAsk(f"the suppressions of the stream {stream} cannot be read: {error}") from None
 
     def tidy(self, before: date) -> int:
         """Remove the letters that were stored before a day; see Provider.tidy.

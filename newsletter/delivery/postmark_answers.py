@@ -26,7 +26,7 @@ ADVICE = {
     412: "the Postmark account awaits approval and may write to its own domain only; ask Postmark",
     413: "the Postmark account may not send; ask Postmark",
     422: "the Postmark server or account is not valid; check NEWSLETTER_POSTMARK_SERVER_TOKEN",
-    1226: "check NEWSLETTER_POSTMARK_STREAM",
+    1226: "check NEWSLETTER_POSTMARK_STREAM and NEWSLETTER_POSTMARK_TRANSACTIONAL_STREAM",
     1235: "check NEWSLETTER_POSTMARK_STREAM",
     1236: "the message stream cannot send; check NEWSLETTER_POSTMARK_STREAM",
     1238: "Postmark owns List-Unsubscribe on this stream; set NEWSLETTER_UNSUBSCRIBE=provider or ask Postmark",

@@ -5,10 +5,10 @@ refused may be tried again, what is unknown never blindly. Where a batch stops i
 of the three: it is not sent.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Protocol
+from datetime import date, datetime
+from typing import Literal, Protocol
 
 from newsletter.delivery import wire
 from newsletter.message import Letter, Recipient
@@ -63,6 +63,24 @@ class CannotAsk(Exception):  # noqa: N818  the name says what happened
     """The provider could not be asked just now. Nothing may be concluded; ask again later."""
 
 
+Why = Literal["left", "bounced", "complained", "closed"]
+"""Why a provider will not write to an address: the reader left there, the address does not exist, the reader called a
+letter spam, or somebody at the provider's desk (ours or theirs) said so."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An address that the provider will not write to, since when (UTC) and why.
+
+    `stream`: on which of its channels; None where it does not say.
+    """
+
+    email: str
+    stream: str | None
+    why: Why
+    at: datetime
+
+
 @dataclass(frozen=True)
 class Envelope:
     """What every message of a send shares besides the letter.
@@ -93,6 +111,8 @@ class Provider(Protocol):
     name: str
     max_batch: int
     """The largest number of recipients that `send` takes."""
+    keeps_list: bool
+    """Whether it keeps a list of its own of those whom it will not write to."""
 
     def send(self, letter: Letter, envelope: Envelope, recipients: Sequence[Recipient], batch: str) -> list[Outcome]:
         """Send one batch and return an outcome per recipient, in order.
@@ -118,6 +138,13 @@ class Provider(Protocol):
 
     def probe_is_visible(self, envelope: Envelope, batch: str) -> bool:
         """Whether the probe sent under this key shows in the provider's search. Raises CannotAsk."""
+        ...
+
+    def listed(self, stream: str) -> Iterator[Listed]:
+        """Everybody on a channel's own list of those whom the provider will not write to, in no order.
+
+        Nobody, where it keeps no such list. Raises CannotAsk, at the call.
+        """
         ...
 
     def tidy(self, before: date) -> int:

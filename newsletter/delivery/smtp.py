@@ -7,14 +7,24 @@ was taken or refused. Nothing in doubt is sent again. The password is in no text
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from newsletter.delivery import wire
 from newsletter.delivery.mime import MimeFiller, filler_for
-from newsletter.delivery.provider import Accepted, CannotAsk, Envelope, NothingSent, NotSent, Outcome, Refused, Unknown
+from newsletter.delivery.provider import (
+    Accepted,
+    CannotAsk,
+    Envelope,
+    Listed,
+    NothingSent,
+    NotSent,
+    Outcome,
+    Refused,
+    Unknown,
+)
 from newsletter.message import Letter, Recipient
 
 CONNECT_TIMEOUT = 10  # seconds
@@ -46,6 +56,7 @@ class SmtpProvider:
 
     name = "smtp"
     max_batch = 50
+    keeps_list = False
 
     def __init__(
         self, url: str, timeout: float = 60.0, now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -115,6 +126,10 @@ class SmtpProvider:
     def probe_is_visible(self, envelope: Envelope, batch: str) -> bool:
         """Raise CannotAsk, see `probe`."""
         return bool(self.find(envelope, batch))
+
+    def listed(self, stream: str) -> Iterator[Listed]:  # noqa: ARG002  the protocol's
+        """Nobody: there is no such list."""
+        return iter(())
 
     def tidy(self, before: date) -> int:  # noqa: ARG002  the protocol's
         """Nothing is stored apart from the messages."""

@@ -16,5 +16,6 @@ It imports nothing else of the project.
 * `bounces`: pure: the addresses that bounce on purpose, and what is said about them
 * `webhooks`: events told to an endpoint, in the background
 * `clock`: pure: moments as Postmark writes and reads them
+* `leaving`: the way out that the provider itself offers
 * `inbox`: the pages for people, from `pages/`
 """

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter.sandbox import activity, checks, clock, inbox, sending, suppressions, templates
+from newsletter.sandbox import activity, checks, clock, inbox, leaving, sending, suppressions, templates
 from newsletter.sandbox.checks import Json, RefusalError
 from newsletter.sandbox.sending import STREAMS, Office
 from newsletter.sandbox.suppressions import Suppression
@@ -105,6 +105,7 @@ def build(office: Office, token: str) -> Starlette:
             *api("/server", GET=get_server),
             Route("/wire.json", show_wire),
             *inbox.routes(office),
+            *leaving.routes(office),
         ],
         # A page elsewhere cannot read the inbox by pointing its own name at loopback.
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],

@@ -76,8 +76,8 @@ class Filters:
         return "/?" + urlencode({name: value for name, value in chosen.items() if value})
 
 
-def routes(office: Office) -> list[Route]:
-    """The routes of the inbox."""
+def open_pages() -> Callable[..., Response]:
+    """What fills a page of `pages/`: (name, status=200, **values) -> the answer."""
     pages = jinja2.Environment(
         loader=jinja2.FileSystemLoader(PAGES),
         autoescape=True,
@@ -85,11 +85,18 @@ def routes(office: Office) -> list[Route]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style = (PAGES / "inbox.css").read_bytes()
 
     def page(name: str, status: int = 200, **values: object) -> Response:
         body = pages.get_template(name).render(values)
         return Response(body, status, _guard(_OURS), "text/html; charset=utf-8")
+
+    return page
+
+
+def routes(office: Office) -> list[Route]:
+    """The routes of the inbox."""
+    page = open_pages()
+    style = (PAGES / "inbox.css").read_bytes()
 
     async def show_list(request: Request) -> Response:
         filters = _filters(request.query_params)

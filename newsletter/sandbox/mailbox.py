@@ -21,7 +21,7 @@ class Message(NamedTuple):
     """One accepted message.
 
     `number` counts from 1 in the order of acceptance; `recipients` are those it goes to, in lower case, suppressed ones
-    left out; `wire` is the message's JSON; `received_at` is aware.
+    left out; `wire` is the message's JSON, with what the stream adds to its headers; `received_at` is aware.
     """
 
     number: int

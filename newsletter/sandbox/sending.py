@@ -33,6 +33,12 @@ class Office:
     templates: TemplateShelf = field(default_factory=TemplateShelf)
     suppressions: SuppressionLists = field(default_factory=lambda: SuppressionLists(STREAMS))
     webhooks: Webhooks | None = None
+    way_out: str | None = None
+    """What the links begin with by which readers leave here; None where the sender sees to that."""
+
+    def owns_way_out(self, stream: str) -> bool:
+        """Whether the messages of a stream get a List-Unsubscribe from here."""
+        return self.way_out is not None and STREAMS[stream] == "Broadcasts"
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,8 @@ def _take(body: Json, index: int, call: _Call) -> tuple[Message | None, Json]:
         if not recipients:
             raise _inactive(inactive, batch=call.batch)
         answer["Message"] = f"Message OK, but will not deliver to these inactive addresses: {', '.join(inactive)}."
+    if call.office.owns_way_out(stream):
+        body = _with_way_out(body, f"{call.office.way_out}{message_id}")
     tag = body.get("Tag")
     message = Message(
         number=call.number + index,
@@ -130,6 +138,16 @@ def _take(body: Json, index: int, call: _Call) -> tuple[Message | None, Json]:
         wire=bytes(memoryview(orjson.dumps(body))),
     )
     return message, answer
+
+
+def _with_way_out(body: Json, url: str) -> Json:
+    """A message with a List-Unsubscribe, unless it has its own."""
+    headers = list(body.get("Headers") or ())
+    if any(header["Name"].lower() == "list-unsubscribe" for header in headers):
+        return body
+    headers.append({"Name": "List-Unsubscribe", "Value": f"<{url}>"})
+    headers.append({"Name": "List-Unsubscribe-Post", "Value": "List-Unsubscribe=One-Click"})
+    return {**body, "Headers": headers}
 
 
 def _accept(office: Office, messages: list[Message]) -> None:
@@ -150,10 +168,10 @@ def suppress(office: Office, stream: str, suppression: Suppression, cause: Messa
         office.webhooks.changed(SubscriptionChange(stream, suppression, suppressed=True, cause=cause))
 
 
-def reactivate(office: Office, stream: str, email: str, now: datetime) -> None:
-    """Take an address off a stream's list and, where it was there, tell the webhook."""
+def reactivate(office: Office, stream: str, email: str, now: datetime, origin: str = "Customer") -> None:
+    """Take an address off a stream's list and, where it was there, tell the webhook; `origin`: who wanted it."""
     if office.suppressions.remove(stream, email) and office.webhooks:
-        lifted = Suppression(email, "ManualSuppression", "Customer", now)
+        lifted = Suppression(email, "ManualSuppression", origin, now)
         office.webhooks.changed(SubscriptionChange(stream, lifted, suppressed=False, cause=None))
 
 

@@ -28,15 +28,26 @@ class Sandbox:
     """A running sandbox; also a context manager.
 
     `port` 0 takes any free one; `url` says which (`http://127.0.0.1:PORT/`). `webhook_url` is told of events, with
-    basic authentication where the URL has a user and a password. Raises OSError, with a clear message, where the
-    port is taken.
+    basic authentication where the URL has a user and a password. `owns_way_out`: broadcast messages without a
+    List-Unsubscribe get the sandbox's own, as on a stream whose unsubscribes Postmark manages. Raises OSError, with a
+    clear message, where the port is taken.
     """
 
-    def __init__(self, port: int = 0, token: str = DEFAULT_TOKEN, webhook_url: str | None = None) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        token: str = DEFAULT_TOKEN,
+        webhook_url: str | None = None,
+        *,
+        owns_way_out: bool = False,
+    ) -> None:
         listener = _listen(port)
         self.token = token
         self.url = f"http://{HOST}:{listener.getsockname()[1]}/"
-        self._office = Office(webhooks=Webhooks(webhook_url) if webhook_url else None)
+        self._office = Office(
+            webhooks=Webhooks(webhook_url) if webhook_url else None,
+            way_out=f"{self.url}unsubscribe/" if owns_way_out else None,
+        )
         config = uvicorn.Config(
             build(self._office, token),
             loop="asyncio",
@@ -86,6 +97,8 @@ def serve(
     token: str = DEFAULT_TOKEN,
     webhook_url: str | None = None,
     on_ready: Callable[[Sandbox], None] | None = None,
+    *,
+    owns_way_out: bool = False,
 ) -> None:
     """Run a sandbox until SIGINT or SIGTERM; call it from the main thread. `on_ready` is called once it listens.
 
@@ -98,7 +111,7 @@ def serve(
 
     before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with Sandbox(port, token, webhook_url) as sandbox:
+        with Sandbox(port, token, webhook_url, owns_way_out=owns_way_out) as sandbox:
             if on_ready:
                 on_ready(sandbox)
             stop.wait()

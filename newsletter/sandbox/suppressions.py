@@ -58,6 +58,11 @@ class SuppressionLists:
         with self._lock:
             return self._lists[stream].pop(email, None) is not None
 
+    def has_left(self, stream: str, email: str) -> bool:
+        """Whether an address is on a list by its reader's own wish."""
+        found = self._lists[stream].get(email)
+        return found is not None and (found.reason, found.origin) == ("ManualSuppression", "Recipient")
+
     def all(self, stream: str) -> list[Suppression]:
         """A stream's list, oldest first."""
         with self._lock:

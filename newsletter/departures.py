@@ -1,0 +1,204 @@
+"""Who has left at the provider, or must not be written to any more? What it tells us, and what it shows when asked.
+
+Promises: an event and the list that we ask for end in the same rows, in any order and however often they come; what is
+older than the reader's own word that they want letters again, or than an editor's, changes nothing; a provider that
+would write to somebody again is no consent, and changes nothing either.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from newsletter.db import reading, writing
+from newsletter.delivery.provider import Listed, Why
+from newsletter.post import Post
+from newsletter.tracking.postmark import LetGo
+from subscribers import consent, subscriber, suppression
+from subscribers.address import Address, parse_address
+from subscribers.consent import Consent
+from subscribers.fingerprint import Fingerprints
+from subscribers.subscriber import ERASED, PENDING, SUPPRESSED, UNSUBSCRIBED, Subscriber
+from subscribers.unsubscribe import unsubscribe
+
+SOURCE: Final = "unsubscribed at Postmark"
+"""How a reader's consent history names this way out."""
+
+SUPPRESSED_BY: Final = "Postmark"
+
+NO_ISSUES: Final = (PENDING, UNSUBSCRIBED, ERASED)
+"""Who has nothing to leave: before they get an issue they have to say, later than this, that they want it."""
+
+CHUNK = 200  # entries of the list that one transaction takes; all new, it keeps other writers waiting for 0.4 s
+
+LEFT: Final = "left"
+KEPT_OUT: Final = "suppressed"
+KNOWN: Final = "known"
+CAME_BACK: Final = "came_back"
+STRANGER: Final = "stranger"
+LET_GO: Final = "let_go"
+ELSEWHERE: Final = "elsewhere"
+UNREADABLE: Final = "unreadable"
+
+OUTCOMES: Final = {
+    LEFT: "left the list",
+    KEPT_OUT: "suppressed from now on",
+    KNOWN: "known before; nothing changed",
+    CAME_BACK: "want letters again, or an editor let them back in; the provider still refuses them",
+    STRANGER: "not on our list",
+    LET_GO: "the provider would write to them again; nothing changed, since that is nobody's consent",
+    ELSEWHERE: "about other mail than ours; nothing changed",
+    UNREADABLE: "no address that we can read",
+}
+"""What may come of one entry or event."""
+
+REASONS: Final[dict[Why, str]] = {
+    "bounced": suppression.HARD_BOUNCE,
+    "complained": suppression.COMPLAINT,
+    "closed": suppression.PROVIDER,
+}
+"""Why the provider does not write to an address -> why we do not. Who has left is not suppressed, and may come back."""
+
+OWN_WORD: Final = (consent.CONFIRMED, consent.RETURNED, consent.MOVED)
+"""Steps by which a reader says, at this very address, that they want letters: what an import or an editor says of them
+is dated when we were told, and an old list brought over today must not undo what its readers did at the provider."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What came of one entry or event, and for which reader, if there is one."""
+
+    outcome: str
+    subscriber: int | None = None
+
+
+@dataclass
+class Polled:
+    """What came of the provider's list."""
+
+    listed: int = 0
+    """Entries on it."""
+    outcomes: Counter[str] = field(default_factory=Counter)
+    came_back: list[str] = field(default_factory=list, repr=False)
+    """The addresses that we would write to and the provider refuses; an editor may mend that over there."""
+
+
+def hear(session: Session, said: Listed | LetGo, issues: str, now: datetime) -> Heard:
+    """Do what one entry of the provider's list, or one event, says. The caller commits.
+
+    `issues` is the provider's channel for issues: who says that they want no more of another channel's mail, or is
+    said to, has not left this list. A dead address and a complaint count wherever they come from.
+    """
+    address = _address(said.email)
+    if address is None:
+        return Heard(UNREADABLE)
+    reader = subscriber.find(session, address)
+    number = reader.id if reader else None
+    if isinstance(said, LetGo):
+        return Heard(LET_GO, number)
+    if passed_over := _passed_over(said, issues, known=reader is not None):
+        return Heard(passed_over, number)
+    if said.why != "left":
+        return Heard(_keep_out(session, address, reader, said, now), number)
+    assert reader is not None  # or it would have been passed over
+    session.refresh(reader, with_for_update=True)  # two may say the same at once
+    return Heard(_take_off(session, reader, said, now), number)
+
+
+def poll(engine: Engine, post: Post, now: datetime) -> Polled:
+    """Ask the provider for its lists, whole, and do what they say, in transactions of their own.
+
+    Whole, because a reader who was imported today may stand there since last year. Raises CannotAsk; what was read
+    before stays done.
+    """
+    polled = Polled()
+    for stream in dict.fromkeys([post.stream, post.personal_stream]):
+        entries = post.provider.listed(stream)
+        while chunk := list(islice(entries, CHUNK)):
+            polled.listed += len(chunk)
+            with reading(engine) as session:
+                news, outcomes = _sift(session, chunk, post.stream)
+            polled.outcomes += outcomes
+            if not news:
+                continue  # as on most days, and so nobody waits for this writer
+            with writing(engine) as session:
+                heard = [hear(session, said, post.stream, now) for said in news]
+                session.commit()
+            polled.outcomes.update(each.outcome for each in heard)
+            polled.came_back += [
+                said.email for said, each in zip(news, heard, strict=True) if each.outcome == CAME_BACK
+            ]
+    return polled
+
+
+def _passed_over(said: Listed, issues: str, *, known: bool) -> str | None:
+    """Why an entry is none of ours, as far as the entry itself tells; `known`: whether it is about a reader."""
+    if said.why not in ("left", "closed"):
+        return None
+    if said.stream not in (issues, None):
+        return ELSEWHERE
+    return None if known else STRANGER
+
+
+def _take_off(session: Session, reader: Subscriber, said: Listed, now: datetime) -> str:
+    """Do as a reader who has left wishes, unless they have changed their mind since."""
+    if reader.status in NO_ISSUES:
+        return KNOWN
+    steps = select(Consent.id).where(Consent.subscriber_id == reader.id, col(Consent.kind).in_(OWN_WORD))
+    if session.exec(steps.where(col(Consent.at) >= said.at)).first() is not None:
+        return CAME_BACK
+    return LEFT if unsubscribe(session, reader, SOURCE, min(said.at, now)) else KNOWN
+
+
+def _keep_out(session: Session, address: Address, reader: Subscriber | None, said: Listed, now: datetime) -> str:
+    """Suppress an address, unless an editor has lifted that since: the provider's list goes on naming it."""
+    known = suppression.of_address(session, address)
+    if any(each.lifted_at is not None and each.lifted_at >= said.at for each in known):
+        return CAME_BACK if reader and reader.status not in (*NO_ISSUES, SUPPRESSED) else KNOWN
+    added = suppression.suppress(session, address, REASONS[said.why], SUPPRESSED_BY, min(said.at, now))
+    return KEPT_OUT if added else KNOWN
+
+
+def _sift(session: Session, chunk: Sequence[Listed], issues: str) -> tuple[list[Listed], Counter[str]]:
+    """Those entries of which something may come, and what became of the others; a few queries for a whole chunk."""
+    addresses = {said.email: address for said in chunk if (address := _address(said.email))}
+    keys = {address.key for address in addresses.values()}
+    readers = select(Subscriber.address_key, Subscriber.status).where(col(Subscriber.address_key).in_(keys))
+    statuses = dict(session.exec(readers).all())
+    fingerprints = Fingerprints(session)
+    kept_out = suppression.suppressed_among(session, [fingerprints.of(address) for address in addresses.values()])
+    news: list[Listed] = []
+    outcomes: Counter[str] = Counter()
+    for said in chunk:
+        address = addresses.get(said.email)
+        if address is None:
+            outcomes[UNREADABLE] += 1
+            continue
+        status = statuses.get(address.key)
+        if passed_over := _passed_over(said, issues, known=status is not None):
+            outcomes[passed_over] += 1
+        elif _is_done(said, status, kept_out=fingerprints.of(address) in kept_out):
+            outcomes[KNOWN] += 1
+        else:
+            news.append(said)
+    return news, outcomes
+
+
+def _is_done(said: Listed, status: str | None, *, kept_out: bool) -> bool:
+    """Whether all that an entry could bring about is so; `kept_out`: whether the address is suppressed."""
+    if said.why == "left":
+        return status in NO_ISSUES
+    # A complaint is looked at each time: it takes the place of another reason.
+    return said.why != "complained" and kept_out and status in (None, SUPPRESSED)
+
+
+def _address(email: str) -> Address | None:
+    try:
+        return parse_address(email)
+    except ValueError:
+        return None

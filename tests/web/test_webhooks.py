@@ -1,0 +1,241 @@
+"""What the provider posts to us, over real HTTP: the sandbox on one port, the pages on another."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email import message_from_string, policy
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import requests
+import uvicorn
+from fastapi.testclient import TestClient
+from structlog.testing import capture_logs
+
+from newsletter import departures
+from newsletter.assembly import Assembly
+from newsletter.sandbox.server import Sandbox
+from newsletter.web.app import create_app
+from newsletter.web.webhooks import MAX_BODY
+from subscribers.subscriber import ACTIVE, SUPPRESSED, UNSUBSCRIBED
+from tests.tracking.test_postmark import EXAMPLES, change
+from tests.web.conftest import browser
+from tests.web.world import NOW, MakeAssembly, a_comparison, a_reader, everything, send, status_of
+
+USER, PASSWORD = "postmark", "p@ss/w:rd?#"
+PATH = "/webhooks/postmark"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def assembly(kind: str, new_database: Callable[[str], str], make_assembly: MakeAssembly) -> Assembly:
+    return make_assembly(database_url=new_database(kind), webhook_username=USER, webhook_password=PASSWORD)
+
+
+def post(client: TestClient, body: object, auth: tuple[str, str] | None = (USER, PASSWORD)) -> Any:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"Authorization": requests.auth._basic_auth_str(*auth)} if auth else {}
+    return client.post(PATH, content=content, headers=headers)
+
+
+def test_an_event_is_on_the_disk_when_it_is_answered(assembly: Assembly, client: TestClient) -> None:
+    reader = a_reader(assembly, email="ada@example.com")
+    with capture_logs() as logs:
+        assert post(client, change()).status_code == 200
+    assert status_of(assembly, reader) == UNSUBSCRIBED
+    assert logs == [
+        {"log_level": "info", "event": "event", "type": "SubscriptionChange", "outcome": "left", "subscriber": reader}
+    ]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Basic",
+        "Basic !!!",
+        "Basic cG9zdC1tYXJr",
+        "Basic " + "A" * 10_000,
+        "Basic \xe9",
+        f"Bearer {PASSWORD}",
+        requests.auth._basic_auth_str(USER, "wrong"),
+        requests.auth._basic_auth_str("wrong", PASSWORD),
+        requests.auth._basic_auth_str(USER, ""),
+        requests.auth._basic_auth_str(USER, PASSWORD + " "),
+        requests.auth._basic_auth_str(USER, "pässword".encode()),
+    ],
+)
+def test_without_name_and_password_nothing_is_taken(assembly: Assembly, client: TestClient, header: str | None) -> None:
+    a_reader(assembly, email="ada@example.com")
+    before = everything(assembly)
+    headers = [] if header is None else [(b"Authorization", header.encode("latin-1"))]
+    answer = client.post(PATH, json=change(), headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Basic realm=")
+    assert everything(assembly) == before
+    assert PASSWORD not in answer.text
+
+
+@pytest.mark.parametrize("auth", [None, ("", ""), ("None", "None")])
+def test_where_no_password_is_set_nobody_has_it(
+    new_database: Callable[[str], str], make_assembly: MakeAssembly, auth: tuple[str, str] | None
+) -> None:
+    assert post(browser(make_assembly(database_url=new_database("sqlite"))), change(), auth).status_code == 401
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC"])
+def test_the_scheme_is_read_in_any_case(assembly: Assembly, client: TestClient, scheme: str) -> None:
+    header = requests.auth._basic_auth_str(USER, PASSWORD).replace("Basic", scheme)
+    assert client.post(PATH, json=change(), headers={"Authorization": header}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"no JSON",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b"null",
+        b"[]",
+        b'{"RecordType": "ada@example.com"}',
+        b'{"RecordType": "SubscriptionChange"}',
+        json.dumps(change(Recipient="nobody")).encode(),
+        json.dumps(change(Recipient="a\0da@example.com")).encode(),
+        json.dumps(change(SuppressionReason="BadWeather")).encode(),
+        json.dumps(change() | {"Content": "x" * MAX_BODY}).encode(),
+        b" " * (3 * MAX_BODY),
+    ],
+    ids=lambda body: body[:20].decode("latin-1"),
+)
+def test_whatever_comes_with_the_password_is_answered_with_200_and_changes_nothing(
+    assembly: Assembly, client: TestClient, body: bytes
+) -> None:
+    a_reader(assembly, email="ada@example.com")
+    before = everything(assembly)
+    with capture_logs() as logs:
+        assert post(client, body).status_code == 200
+    assert everything(assembly) == before
+    assert "@" not in str(logs)
+    assert len(logs) == 1
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[example["name"] for example in EXAMPLES])
+def test_every_example_is_taken(assembly: Assembly, client: TestClient, example: dict[str, Any]) -> None:
+    reader = a_reader(assembly, email="margareth@nasa.com")
+    assert post(client, example["payload"]).status_code == 200
+    acts = example["payload"]["RecordType"] == "SubscriptionChange" and example["expect"]["suppress"]
+    assert (status_of(assembly, reader) != ACTIVE) == acts
+
+
+def test_what_could_not_be_written_is_asked_for_again(make_assembly: MakeAssembly, tmp_path: Path) -> None:
+    empty = make_assembly(
+        database_url=f"sqlite:///{tmp_path / 'empty.db'}", webhook_username=USER, webhook_password=PASSWORD
+    )
+    answer = post(browser(empty), change())
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "ada@" not in answer.text
+
+
+@contextmanager
+def served(assembly: Assembly, port: int) -> Iterator[str]:
+    """The pages on a real port."""
+    config = uvicorn.Config(
+        create_app(assembly), host="127.0.0.1", port=port, log_config=None, log_level="warning", access_log=False
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        wait_for(lambda: server.started)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = server.force_exit = True
+        thread.join()
+
+
+def wait_for(done: Callable[[], object]) -> None:
+    give_up = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+def way_out(sandbox: Sandbox, email: str) -> str:
+    """The link in the header of a reader's letter, which is the provider's."""
+    (message,) = [each for each in sandbox.messages if each.recipients == (email,)]
+    source = requests.get(f"{sandbox.url}inbox/{message.id}/source.eml", timeout=5).text
+    link = str(message_from_string(source, policy=policy.default)["List-Unsubscribe"])
+    assert link.startswith(f"<{sandbox.url}")
+    return link.strip("<>")
+
+
+def what_is_held(assembly: Assembly) -> dict[str, list[tuple[Any, ...]]]:
+    """Of readers; `since` and `at` are the moments at the provider, so that they agree as well."""
+    held = everything(assembly)
+    return {name: held[name] for name in ("subscribers", "consents")} | {
+        "suppressions": [row[2:] for row in held["suppressions"]]
+    }
+
+
+def test_who_leaves_at_the_provider_has_left_here_by_its_event_and_by_its_list_alike(
+    kind: str, new_database: Callable[[str], str], make_assembly: MakeAssembly, migrated_sqlite: Path, tmp_path: Path
+) -> None:
+    port = free_port()
+    webhook = f"http://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{port}{PATH}"
+    bouncing = "hardbounce@bounce-testing.postmarkapp.com"
+    with Sandbox(webhook_url=webhook, owns_way_out=True) as sandbox:
+        at_sandbox = {
+            "provider": "postmark",
+            "unsubscribe": "provider",
+            "postmark_api_url": sandbox.url,
+            "postmark_server_token": sandbox.token,
+            "webhook_username": USER,
+            "webhook_password": PASSWORD,
+        }
+        told = make_assembly(database_url=new_database(kind), **at_sandbox)
+        other = tmp_path / "other.db"
+        other.write_bytes(migrated_sqlite.read_bytes())
+        asking = make_assembly(database_url=f"sqlite:///{other}", **at_sandbox)
+        for each in (told, asking):
+            readers = [a_reader(each, email=email) for email in ("ada@example.com", "bo@example.com", bouncing)]
+        ada, bo, gone = readers
+
+        with served(told, port):
+            send(told, a_comparison())
+            link = way_out(sandbox, "ada@example.com")
+            assert requests.get(link, timeout=5).status_code == 200
+            wait_for(lambda: status_of(told, gone) == SUPPRESSED)
+            assert status_of(told, ada) == ACTIVE
+            assert requests.post(link, data={"List-Unsubscribe": "One-Click"}, timeout=5).status_code == 200
+            wait_for(lambda: status_of(told, ada) == UNSUBSCRIBED)
+            assert status_of(told, bo) == ACTIVE
+
+            by_event = what_is_held(told)
+            assert departures.poll(told.engine, told.post, NOW).outcomes == {"known": 2}
+            assert what_is_held(told) == by_event
+
+            assert departures.poll(asking.engine, asking.post, NOW).outcomes == {"left": 1, "suppressed": 1}
+            assert what_is_held(asking) == by_event
+
+            # Coming back over there is told, and is no consent here.
+            with capture_logs() as logs:
+                requests.post(link.replace("unsubscribe", "resubscribe"), timeout=5)
+                wait_for(lambda: [each["outcome"] for each in logs if "outcome" in each] == ["let_go"])
+            assert what_is_held(told) == by_event
