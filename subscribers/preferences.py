@@ -1,10 +1,48 @@
-"""What may a reader choose? Categories, a rest, another address."""
+"""What may a reader choose? Categories, a rest, another address.
 
-from datetime import datetime
+None of it is a step of consent, but for the address: who reads us at another one has said so there. Each choice made
+twice is made once.
+"""
 
-from sqlmodel import Field
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Final
+
+from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Field, Session, col, select
 
 from newsletter.db import Table
+from subscribers import consent, limits, suppression
+from subscribers.address import Address
+from subscribers.consent import Whence
+from subscribers.subscriber import ACTIVE, ERASED, PAUSED, SUPPRESSED, Subscriber, find, move, muting
+
+MOST_WEEKS: Final = 12
+"""The longest rest, in weeks."""
+
+CHANGES_OF_A_READER: Final = 3
+CHANGES_TO_AN_ADDRESS: Final = 5
+"""How often an hour a reader may name another address, and one may be named by all readers together."""
+
+HOUR: Final = timedelta(hours=1)
+
+
+class Asked(Enum):
+    """What follows when a reader has named another address. Only the first is a letter; the reader cannot tell."""
+
+    WRITE = "a letter to the new address asks whether it is theirs"
+    SILENT = "nothing: no letter may go to that address, or enough have"
+    TOO_OFTEN = "nothing: this reader has named too many addresses in an hour"
+
+
+class Moved(Enum):
+    """What came of confirming a new address."""
+
+    MOVED = "letters go to the new address from now on"
+    TAKEN = "somebody else reads us there, or it must not be written to"
+    GONE = "there is no such change any more: it was made, replaced or erased"
 
 
 class AddressChange(Table, table=True):
@@ -19,3 +57,92 @@ class AddressChange(Table, table=True):
     email: str
     address_key: str
     asked_at: datetime
+
+
+def mute(session: Session, subscriber: Subscriber, categories: Iterable[str]) -> bool:
+    """Leave out these categories from now on, and no others; False where that was so before."""
+    muted = muting(categories)
+    if subscriber.muted == muted:
+        return False
+    subscriber.muted = muted
+    session.add(subscriber)
+    return True
+
+
+def pause(session: Session, subscriber: Subscriber, weeks: int, now: datetime) -> bool:
+    """Write to a member again in `weeks` weeks (1 to MOST_WEEKS); False for somebody who gets nothing anyway."""
+    if not 1 <= weeks <= MOST_WEEKS:
+        raise ValueError(f"a rest lasts 1 to {MOST_WEEKS} weeks")
+    if subscriber.status not in (ACTIVE, PAUSED):
+        return False
+    move(subscriber, PAUSED, now, paused_until=now + timedelta(weeks=weeks))
+    session.add(subscriber)
+    return True
+
+
+def resume(session: Session, subscriber: Subscriber, now: datetime) -> bool:
+    """End a rest; False where there is none."""
+    if subscriber.status != PAUSED:
+        return False
+    move(subscriber, ACTIVE, now)
+    session.add(subscriber)
+    return True
+
+
+def wake(session: Session, now: datetime) -> int:
+    """End all rests whose time is over; return how many. The caller commits."""
+    over = (col(Subscriber.status) == PAUSED) & (col(Subscriber.paused_until) <= now)
+    woken = update(Subscriber).where(over).values(status=ACTIVE, paused_until=None, since=now)
+    return session.connection().execute(woken).rowcount
+
+
+def asked_change(session: Session, subscriber: Subscriber) -> AddressChange | None:
+    """The address that a reader has named and not confirmed yet."""
+    return session.exec(select(AddressChange).where(AddressChange.subscriber_id == subscriber.id)).one_or_none()
+
+
+def ask_address(session: Session, subscriber: Subscriber, address: Address, now: datetime) -> Asked:
+    """Write down that a reader wants to be written to at another address, in place of one named before.
+
+    Whether somebody reads us at that address already is not looked at: the one who asks must not learn it, and who
+    confirms there will.
+    """
+    assert subscriber.id is not None  # it has been stored
+    if not limits.take(session, "address of a reader", str(subscriber.id), CHANGES_OF_A_READER, HOUR, now):
+        return Asked.TOO_OFTEN
+    named = AddressChange(subscriber_id=subscriber.id, email=address.email, address_key=address.key, asked_at=now)
+    before = asked_change(session, subscriber)
+    if before:
+        session.delete(before)  # and with it what the link in the earlier letter names
+        session.flush()
+    session.add(named)
+    session.flush()
+    within = limits.take(session, "address to move to", address.key, CHANGES_TO_AN_ADDRESS, HOUR, now)
+    return Asked.WRITE if within and not suppression.in_force(session, address) else Asked.SILENT
+
+
+def move_address(
+    session: Session, change_id: int, whence: Whence, source: str, now: datetime
+) -> tuple[Moved, int | None]:
+    """Bring a reader to the address that they confirmed, and say who it is: an id, None where the change is gone.
+
+    Links in letters to the old address stay good, since they name the reader. The caller commits.
+    """
+    change = session.get(AddressChange, change_id, with_for_update=True)
+    subscriber = session.get(Subscriber, change.subscriber_id, with_for_update=True) if change else None
+    if change is None or subscriber is None or subscriber.status in (SUPPRESSED, ERASED):
+        return Moved.GONE, None
+    address = Address(change.email, change.address_key)
+    there = find(session, address)
+    if (there and there.id != subscriber.id) or suppression.in_force(session, address):
+        return Moved.TAKEN, subscriber.id
+    try:
+        with session.begin_nested():
+            subscriber.email, subscriber.address_key = address.email, address.key
+            session.add(subscriber)
+            session.delete(change)
+    except IntegrityError:  # since we looked, somebody else has come to that address
+        return Moved.TAKEN, change.subscriber_id
+    assert subscriber.id is not None  # it was read from the database
+    consent.note(session, subscriber.id, consent.MOVED, source, now, whence=whence)
+    return Moved.MOVED, subscriber.id

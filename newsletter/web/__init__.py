@@ -1,9 +1,17 @@
-"""The pages that a letter links to.
+"""The pages: what readers were sent, and everything that a reader can do.
 
 * `app`: the application: routes, health, error pages
 * `site`: what all pages share: settings, templates, the answer to a browser
 * `headers`: what every answer tells the browser to refuse
 * `archive`: the issues that readers have, and the comparisons in them
 * `panel`: pure: what a page shows of one comparison
-* `leaving`: the way out, by a link in a letter
+* `postman`: the thread that carries the letters which pages cause
+* `joining`: the sign-up form, and the button that confirms
+* `choosing`: a reader's own page, and what they may do on it; `own_page`: what stands there
+* `moving`: the button that confirms another address
+* `leaving`: the way out, by a link in a letter; the way back, and why
+* `keys`: what pages share whose address is a key
+* `form`: what a form has sent, and from where
+* `answers`: what the pages say of themselves to machines
+* `webhooks`: the provider tells what became of letters and addresses
 """

@@ -6,6 +6,8 @@ Promises: every answer carries the security headers; no error page tells more th
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
 import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -16,15 +18,25 @@ from starlette.exceptions import HTTPException
 
 from newsletter import migrations
 from newsletter.assembly import Assembly, assemble
-from newsletter.web import archive, leaving
+from newsletter.web import archive, choosing, joining, leaving, moving, webhooks
+from newsletter.web.answers import describe
 from newsletter.web.headers import HEADERS, SecurityHeaders
-from newsletter.web.site import Clock, Here, notice, open_site, site_of
+from newsletter.web.keys import PRIVATE
+from newsletter.web.site import CACHED, Clock, Here, notice, open_site, site_of
 
 STYLE_CACHED = "public, max-age=86400"  # seconds; the pages name the sheet with its version
 RETRY = "60"  # seconds until a page may be asked for again
 
+NOT_READY = {"description": "It is not ready, and why.", "content": {"application/json": {}}}
+
 router = APIRouter()
 log = structlog.get_logger()
+
+
+class StyleSheet(Response):
+    """A style sheet."""
+
+    media_type = "text/css"
 
 
 def utc_now() -> datetime:
@@ -38,19 +50,33 @@ def create_app(assembly: Assembly | None = None, clock: Clock = utc_now) -> Fast
     The database need not be there yet: `/readyz` says whether it is.
     """
     known = assembly or assemble()
+    site = open_site(known, clock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        if assembly is None:
-            known.close()
+        site.postman.start()
+        try:
+            yield
+        finally:
+            site.postman.stop()
+            if assembly is None:
+                known.close()
 
     # Redirects are off because mail programs do not follow them when they unsubscribe.
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.state.site = open_site(known, clock)
+    app = FastAPI(
+        lifespan=lifespan,
+        title=known.settings.name,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    app.state.site = site
+    app.openapi = partial(_described, app)  # type: ignore[method-assign]  # as FastAPI's documents have it
     app.add_middleware(SecurityHeaders)
-    for part in (archive.router, leaving.router, router):
-        app.include_router(part)
+    for part in (archive, joining, choosing, moving, leaving, webhooks):
+        app.include_router(part.router)
+    app.include_router(router)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _not_found)
     app.add_exception_handler(SQLAlchemyError, _database_away)
@@ -58,19 +84,25 @@ def create_app(assembly: Assembly | None = None, clock: Clock = utc_now) -> Fast
     return app
 
 
-@router.api_route("/style.css", methods=["GET", "HEAD"])
+@router.api_route("/style.css", methods=["GET", "HEAD"], response_class=StyleSheet)
 def style(site: Here) -> Response:
     """The style sheet of all pages."""
-    return Response(site.style, media_type="text/css", headers={"Cache-Control": STYLE_CACHED})
+    return StyleSheet(site.style, headers={"Cache-Control": STYLE_CACHED})
 
 
-@router.api_route("/healthz", methods=["GET", "HEAD"])
+@router.api_route("/openapi.json", methods=["GET", "HEAD"], response_class=JSONResponse, include_in_schema=False)
+def openapi(request: Request) -> Response:
+    """What the pages answer, for machines."""
+    return JSONResponse(request.app.openapi(), headers={"Cache-Control": CACHED})
+
+
+@router.api_route("/healthz", methods=["GET", "HEAD"], response_class=JSONResponse)
 def healthz() -> Response:
     """Whether the process is up."""
     return JSONResponse({"status": "up"})
 
 
-@router.api_route("/readyz", methods=["GET", "HEAD"])
+@router.api_route("/readyz", methods=["GET", "HEAD"], response_class=JSONResponse, responses={503: NOT_READY})
 def readyz(site: Here) -> Response:
     """Whether the database can be reached, and is at the migration that the program expects; 503 if not."""
     try:
@@ -84,6 +116,13 @@ def readyz(site: Here) -> Response:
     return JSONResponse({"status": "ready", "migration": at})
 
 
+def _described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, made when it is first asked for."""
+    if app.openapi_schema is None:
+        app.openapi_schema = describe(app)
+    return app.openapi_schema
+
+
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
@@ -93,6 +132,14 @@ async def _refused(request: Request, error: Exception) -> Response:
             "This address answers, but not to what your program asked of it.",
             status=405,
             headers=error.headers,
+        )
+    if error.status_code == 413:
+        return notice(
+            site_of(request),
+            "That was too much",
+            "The form is much longer than anything that we ask for, and was not read. Nothing has changed.",
+            status=413,
+            headers=PRIVATE,
         )
     return await _not_found(request, error)
 
@@ -111,9 +158,9 @@ async def _database_away(request: Request, error: Exception) -> Response:
     return notice(
         site_of(request),
         "Back in a moment",
-        "We cannot reach our records just now. Please try again in a few minutes.",
+        "We cannot reach our records just now, and nothing has changed. Please try again in a few minutes.",
         status=503,
-        headers={"Retry-After": RETRY},
+        headers={**PRIVATE, "Retry-After": RETRY},
     )
 
 

@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse
 from sqlmodel import Session
 
 from newsletter.comparisons import comparison
@@ -19,13 +20,14 @@ from newsletter.issues.issue import Issue, IssueComparison
 from newsletter.issues.week import Week
 from newsletter.rendering.page import page as letter_page
 from newsletter.rendering.page import when as week_in_words
+from newsletter.web.answers import answers
 from newsletter.web.panel import in_full, panel
 from newsletter.web.site import Here, Site, cached, page
 from newsletter.weekly import comparisons_of, edition
 
 EARLIER = 5  # issues that the front page names below the latest one
 
-router = APIRouter()
+router = APIRouter(default_response_class=HTMLResponse)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Entry:
     comparisons: int
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
+@router.api_route("/", methods=["GET", "HEAD"], responses=answers(304, 503))
 def front(request: Request, site: Here) -> Response:
     """The latest issue, whole."""
     with reading(site.engine) as session:
@@ -52,7 +54,7 @@ def front(request: Request, site: Here) -> Response:
     return cached(request, page(site, "front.html", **values, earlier=entries[1 : 1 + EARLIER]))
 
 
-@router.api_route("/issues", methods=["GET", "HEAD"])
+@router.api_route("/issues", methods=["GET", "HEAD"], responses=answers(304, 503))
 def every_issue(request: Request, site: Here) -> Response:
     """All issues, the newest first."""
     with reading(site.engine) as session:
@@ -61,7 +63,7 @@ def every_issue(request: Request, site: Here) -> Response:
     return cached(request, page(site, "issues.html", entries=entries, canonical=canonical, in_full=in_full))
 
 
-@router.api_route("/issues/{week}", methods=["GET", "HEAD"])
+@router.api_route("/issues/{week}", methods=["GET", "HEAD"], responses=answers(304, 404, 503))
 def one_issue(request: Request, site: Here, week: str) -> Response:
     """The web edition of a letter."""
     try:
@@ -78,7 +80,7 @@ def one_issue(request: Request, site: Here, week: str) -> Response:
     return cached(request, page(site, "issue.html", **values, newer=newer, older=older))
 
 
-@router.api_route("/comparisons/{slug}", methods=["GET", "HEAD"])
+@router.api_route("/comparisons/{slug}", methods=["GET", "HEAD"], responses=answers(304, 404, 503))
 def one_comparison(request: Request, site: Here, slug: str) -> Response:
     """The full panel of one comparison."""
     if not re.fullmatch(r"[a-z0-9-]{1,200}", slug):  # PostgreSQL refuses some characters even to look for

@@ -15,10 +15,11 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Engine
 
-from newsletter import migrations
+from newsletter import migrations, wording
 from newsletter.assembly import Assembly
 from newsletter.links import Links
 from newsletter.places import TEMPLATES
+from newsletter.web.postman import Postman
 
 PAGES = TEMPLATES / "pages"
 CACHED = "public, max-age=300"  # seconds; a correction shows within five minutes
@@ -40,6 +41,8 @@ class Site:
     templates: Environment
     style: str
     """The style sheet."""
+    postman: Postman
+    """Carries letters to one person a moment after a page has asked for them; at work while the pages are served."""
 
 
 def open_site(assembly: Assembly, clock: Clock) -> Site:
@@ -59,9 +62,11 @@ def open_site(assembly: Assembly, clock: Clock) -> Site:
         "newsletter": settings.name,
         "postal_address": settings.postal_address,
         "links": Links(urlsplit(settings.base_url).path.rstrip("/")),
+        "sign_up": wording.sign_up(settings.name),
         "style_version": sha256(style.encode()).hexdigest()[:12],
     }
-    return Site(assembly, clock, assembly.bare_engine, migrations.newest(), templates, style)
+    postman = Postman(assembly, clock)
+    return Site(assembly, clock, assembly.bare_engine, migrations.newest(), templates, style, postman)
 
 
 def site_of(request: Request) -> Site:

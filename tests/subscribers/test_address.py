@@ -1,6 +1,10 @@
-import pytest
+from collections.abc import Callable
 
-from subscribers.address import MAX_LENGTH, parse_address
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from subscribers.address import MAX_LENGTH, Address, _checked, _ordinary, parse_address
 
 
 @pytest.mark.parametrize(
@@ -11,6 +15,9 @@ from subscribers.address import MAX_LENGTH, parse_address
         ("lena@bücher.example", "LENA@xn--bcher-kva.example"),
         ("lena@BÜCHER.example", "lena@bücher.example"),
         ("jose\u0301@example.com", "jos\u00e9@example.com"),
+        ("Ada.Lovelace@gmail.com", "adalovelace@gmail.com"),
+        ("a.d.a@googlemail.com", "ada@gmail.com"),
+        ("a.da+letters@gmail.com", "ada+letters@GoogleMail.com"),
     ],
 )
 def test_two_spellings_of_one_address_have_one_key(one: str, other: str) -> None:
@@ -24,6 +31,11 @@ def test_two_spellings_of_one_address_have_one_key(one: str, other: str) -> None
         ("ana@example.com", "ana+news@example.com"),
         ("ana@example.com", "a.na@example.com"),
         ("ana@example.com", "ana@mail.example.com"),
+        ("ana@gmail.com", "ana+news@gmail.com"),
+        ("ana@gmail.com", "a.na@gmail.com.example"),
+        ("ana@gmail.com", "ana@gmail.example"),
+        ("stra\u00dfe@example.com", "strasse@example.com"),
+        ("ana@stra\u00dfe.example", "ana@strasse.example"),
     ],
 )
 def test_different_addresses_have_different_keys(one: str, other: str) -> None:
@@ -69,3 +81,32 @@ def test_the_longest_address_is_254_characters() -> None:
     assert len(parse_address(longest).email) == MAX_LENGTH
     with pytest.raises(ValueError, match=r"too long|longer than"):
         parse_address("a" + longest)
+
+
+SHAPED = st.from_regex(
+    r"[A-Za-z0-9_+.'-]{0,70}@[A-Za-z0-9.-]{0,40}\.?(com|example|test|local|Onion|arpa|c|1|x1|xn--p1ai|gmail\.com)?",
+    fullmatch=True,
+)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(SHAPED | st.emails() | st.text(max_size=20))
+@example("a@" + "b" * 63 + ".com")
+@example("a" * 64 + "@example.com")
+@example("a" * 65 + "@example.com")
+@example("a@ab--c.example")
+@example("a@example.com\n")
+@example("K@example.com")
+def test_the_short_way_says_what_the_library_says(written: str) -> None:
+    def said(parse: Callable[[str], Address]) -> Address | str:
+        try:
+            return parse(written.strip())
+        except ValueError as error:
+            return str(error)
+
+    assert said(parse_address) == said(_checked)
+
+
+@pytest.mark.parametrize("written", ["ana.b+news@example.com", "ANA@mail.Example.co.uk", "x_1@bo-x.example"])
+def test_most_addresses_take_the_short_way(written: str) -> None:
+    assert _ordinary(written) == _checked(written)

@@ -61,7 +61,7 @@ def test_a_wrong_method_is_refused_with_a_page(client: TestClient) -> None:
 
 
 def test_an_unknown_address_gets_a_page(client: TestClient) -> None:
-    for path in ("/nothing", "/docs", "/openapi.json", "/unsubscribe", "/issues/", "/.env"):
+    for path in ("/nothing", "/docs", "/redoc", "/unsubscribe", "/issues/", "/.env"):
         answer = client.get(path)
         assert answer.status_code == 404
         assert "There is nothing here" in answer.text

@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,13 +9,13 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from newsletter.assembly import Assembly
-from newsletter.db import reading
+from newsletter.db import reading, writing
 from newsletter.web.app import create_app
 from subscribers import consent
 from subscribers.subscriber import ACTIVE, PAUSED, PENDING, SUPPRESSED, UNSUBSCRIBED
-from subscribers.tokens import Tokens
+from subscribers.tokens import PREFERENCES, Tokens
 from tests.web.conftest import browser
-from tests.web.world import MakeAssembly, a_reader, everything, status_of, way_out
+from tests.web.world import NOW, MakeAssembly, a_reader, everything, status_of, way_out, wishes
 
 ONE_CLICK = "List-Unsubscribe=One-Click"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -23,11 +24,6 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 @pytest.fixture(params=["sqlite", "postgresql"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-def wishes(assembly: Assembly, reader: int) -> list[tuple[str, str]]:
-    with reading(assembly.engine) as session:
-        return [(step.kind, step.source) for step in consent.history(session, reader)]
 
 
 def test_looking_shows_one_button_and_changes_nothing(client: TestClient, assembly: Assembly) -> None:
@@ -93,7 +89,8 @@ def test_the_body_is_never_read(assembly: Assembly) -> None:
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 80),
     }
-    asyncio.run(create_app(assembly)(scope, receive, send))
+    with ThreadPoolExecutor(1) as pool:  # of its own, since a browser's driver may be looping in this one
+        pool.submit(lambda: asyncio.run(create_app(assembly)(scope, receive, send))).result()
     assert started == [200]
     assert status_of(assembly, reader) == UNSUBSCRIBED
 
@@ -136,7 +133,7 @@ def test_a_bad_link_says_that_it_is_incomplete(client: TestClient, assembly: Ass
     reader = a_reader(assembly)
     good = way_out(assembly, reader).removeprefix("/unsubscribe/")
     number, signature = good.split(".")
-    elsewhere = assembly.tokens.make("preferences", reader)
+    elsewhere = assembly.tokens.make_passing(PREFERENCES, reader, NOW)
     forged = Tokens(["somebody else's key"]).make("unsubscribe", reader)
     before = everything(assembly)
     for token in (
@@ -210,6 +207,100 @@ def test_what_could_not_be_written_is_not_called_done(client: TestClient, assemb
 
 def test_the_button_needs_no_cookie_and_no_script(client: TestClient, assembly: Assembly) -> None:
     shown = client.get(way_out(assembly, a_reader(assembly))).text
-    assert '<form method="post"><button>' in shown
+    assert '<form method="post"><button class="grave">' in shown
     assert "<input" not in shown
     assert "<script" not in shown
+
+
+def a_member(assembly: Assembly, status: str = ACTIVE) -> int:
+    """A reader who has confirmed."""
+    reader = a_reader(assembly, status)
+    with writing(assembly.engine) as session:
+        consent.note(session, reader, consent.CONFIRMED, "a test", NOW)
+        session.commit()
+    return reader
+
+
+def at(assembly: Assembly, hours: float) -> TestClient:
+    """A browser some hours later."""
+    app = create_app(assembly, clock=lambda: NOW + timedelta(hours=hours))
+    return TestClient(app, raise_server_exceptions=False, follow_redirects=False)
+
+
+def test_who_has_left_may_take_it_back_and_again_is_once(client: TestClient, assembly: Assembly) -> None:
+    reader = a_member(assembly)
+    path = way_out(assembly, reader)
+    left = client.post(path)
+    assert f'action="{path}/undo"' in left.text
+    for _ in range(2):
+        answer = client.post(f"{path}/undo")
+        assert answer.status_code == 200
+        assert "You are back" in answer.text
+    assert status_of(assembly, reader) == ACTIVE
+    assert [kind for kind, _ in wishes(assembly, reader)] == ["confirmed", "left", "returned"]
+
+
+def test_after_a_day_the_way_back_is_the_form(assembly: Assembly, client: TestClient) -> None:
+    reader = a_member(assembly)
+    path = way_out(assembly, reader)
+    client.post(path)
+    later = at(assembly, 24.1)
+    before = everything(assembly)
+    assert "/undo" not in later.post(path).text
+    answer = later.post(f"{path}/undo")
+    assert answer.status_code == 200
+    assert 'href="/subscribe"' in answer.text
+    assert "You are back" not in answer.text
+    assert everything(assembly) == before
+
+
+def test_a_reason_is_asked_for_afterwards_and_kept_once(client: TestClient, assembly: Assembly) -> None:
+    reader = a_member(assembly)
+    path = way_out(assembly, reader)
+    assert f'action="{path}/reason"' in client.post(path).text
+    for choice in ("often", "other"):
+        answer = client.post(f"{path}/reason", data={"reason": choice})
+        assert answer.status_code == 200
+        assert "Thank you" in answer.text
+        assert "/reason" not in answer.text
+        assert f'action="{path}/undo"' in answer.text
+    assert [kind for kind, _ in wishes(assembly, reader)] == ["confirmed", "left", "reason"]
+    assert "/reason" not in client.post(path).text
+    with reading(assembly.engine) as session:
+        assert consent.history(session, reader)[-1].words == "Too many letters"
+
+
+@pytest.mark.parametrize("form", [{}, {"reason": "<script>"}])
+def test_a_reason_that_is_none_is_asked_for_again(client: TestClient, assembly: Assembly, form: dict[str, str]) -> None:
+    reader = a_member(assembly)
+    path = way_out(assembly, reader)
+    client.post(path)
+    before = everything(assembly)
+    answer = client.post(f"{path}/reason", data=form)
+    assert answer.status_code == 422
+    assert 'aria-describedby="wrong"' in answer.text
+    assert "<script" not in answer.text
+    assert everything(assembly) == before
+
+
+def test_who_has_not_left_has_nothing_to_take_back_and_no_reason(client: TestClient, assembly: Assembly) -> None:
+    reader = a_member(assembly)
+    path = way_out(assembly, reader)
+    before = everything(assembly)
+    assert "You are back" in client.post(f"{path}/undo").text
+    assert "You have not left" in client.post(f"{path}/reason", data={"reason": "often"}).text
+    assert everything(assembly) == before
+
+
+@pytest.mark.parametrize("act", ["undo", "reason"])
+def test_a_bad_link_takes_nothing_back(client: TestClient, assembly: Assembly, act: str) -> None:
+    reader = a_member(assembly)
+    path = way_out(assembly, reader)
+    client.post(path)
+    before = everything(assembly)
+    forged = Tokens(["somebody else's key"]).make("unsubscribe", reader)
+    for bad in (path[:-1], path + "A", f"/unsubscribe/{forged}"):
+        answer = client.post(f"{bad}/{act}", data={"reason": "often"})
+        assert answer.status_code == 404
+        assert answer.headers["referrer-policy"] == "no-referrer"
+    assert everything(assembly) == before

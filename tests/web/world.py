@@ -1,22 +1,24 @@
 """What the tests of the pages are about: comparisons, issues and readers, made through the project's own doors."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 
-from sqlmodel import select
+from sqlmodel import col, select
 
 from newsletter import weekly
 from newsletter.assembly import Assembly
 from newsletter.comparisons import comparison
 from newsletter.comparisons.record import SEATS, Comparison
 from newsletter.db import Table, reading, writing
+from newsletter.delivery.ledger import Delivery, StoredLetter
 from newsletter.issues import issue as issues
 from newsletter.issues.week import Week
 from newsletter.outgoing import Run, send_issue
-from subscribers import audience, subscriber
+from subscribers import audience, consent, subscriber, suppression
 from subscribers.address import parse_address
+from subscribers.signup import SignUp
 from subscribers.subscriber import Subscriber
 from subscribers.tokens import UNSUBSCRIBE
 
@@ -91,8 +93,11 @@ def send(assembly: Assembly, *records: Comparison, week: Week = W47) -> None:
 
 def a_reader(assembly: Assembly, status: str = subscriber.ACTIVE, email: str = "ada@example.com") -> int:
     """A reader's id."""
+    address = parse_address(email)
     with writing(assembly.engine) as session:
-        added = subscriber.add(session, parse_address(email), status, NOW)
+        added = subscriber.add(session, address, status, NOW)
+        if status == subscriber.SUPPRESSED:
+            suppression.suppress(session, address, suppression.COMPLAINT, "a test", NOW)
         session.commit()
     assert added.id is not None
     return added.id
@@ -101,6 +106,11 @@ def a_reader(assembly: Assembly, status: str = subscriber.ACTIVE, email: str = "
 def way_out(assembly: Assembly, reader: int) -> str:
     """The path of a reader's unsubscribe link."""
     return f"/unsubscribe/{assembly.tokens.make(UNSUBSCRIBE, reader)}"
+
+
+def key_to(assembly: Assembly, purpose: str, number: int, ago: timedelta = timedelta(0)) -> str:
+    """The path of a link that ends, made so long ago: to `confirm`, to `preferences`, to an `address` change."""
+    return f"/{purpose}/{assembly.tokens.make_passing(purpose, number, NOW - ago)}"
 
 
 def status_of(assembly: Assembly, reader: int) -> str:
@@ -135,6 +145,25 @@ class Parsed(HTMLParser):
     def named(self, *tags: str) -> list[dict[str, str | None]]:
         """The attributes of every tag with one of these names."""
         return [attributes for tag, attributes in self.tags if tag in tags]
+
+
+def queued(assembly: Assembly) -> list[tuple[str, int]]:
+    """(kind, reader) of every letter to one person, the oldest first."""
+    with reading(assembly.engine) as session:
+        query = select(StoredLetter.tag, Delivery.subscriber_id).join(Delivery).order_by(col(StoredLetter.id))
+        return [(tag, reader) for tag, reader in session.exec(query) if not tag.startswith("20")]
+
+
+def wishes(assembly: Assembly, reader: int) -> list[tuple[str, str]]:
+    """(kind, source) of every step of a reader's consent."""
+    with reading(assembly.engine) as session:
+        return [(step.kind, step.source) for step in consent.history(session, reader)]
+
+
+def sign_ups(assembly: Assembly) -> list[SignUp]:
+    """What forms have sent and nobody has attended to, the oldest first."""
+    with reading(assembly.engine) as session:
+        return list(session.exec(select(SignUp).order_by(col(SignUp.id))))
 
 
 MakeAssembly = Callable[..., Assembly]

@@ -1,0 +1,84 @@
+"""What did a form send, and from where? Small forms only, read whole; anything else is an empty form.
+
+Promise: no body longer than `MOST` is kept in memory, and none that is torn or of another kind is an error of ours.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Annotated, Final
+
+from fastapi import Depends, Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
+
+from subscribers.consent import Whence
+
+MOST: Final = 64 * 1024  # bytes
+MOST_FIELDS: Final = 500
+LONGEST_AGENT: Final = 300  # characters of a user agent that are kept
+
+URLENCODED: Final = "application/x-www-form-urlencoded"
+MULTIPART: Final = "multipart/form-data"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The fields of a form, each with all its values."""
+
+    fields: Mapping[str, list[str]] = field(default_factory=dict, repr=False)
+
+    def one(self, name: str) -> str:
+        """A field's first value without blanks around it; an empty text where there is none."""
+        return next(iter(self.fields.get(name, [])), "").strip()
+
+    def all(self, name: str) -> list[str]:
+        """All values of a field."""
+        return self.fields.get(name, [])
+
+
+async def read(request: Request) -> Sent:
+    """Read a form, urlencoded or multipart; files in it are passed over. Raises HTTPException 413."""
+    if int(request.headers.get("content-length", "0")) > MOST:  # servers let only numbers through
+        raise HTTPException(413)
+    size = 0
+
+    async def receive() -> Message:
+        nonlocal size
+        message = await request.receive()
+        size += len(message.get("body", b""))
+        if size > MOST:
+            raise HTTPException(413)
+        return message
+
+    fields: dict[str, list[str]] = {}
+    try:
+        async with Request(request.scope, receive).form(max_fields=MOST_FIELDS) as sent:
+            for name, value in sent.multi_items():
+                if isinstance(value, str):
+                    fields.setdefault(name, []).append(value)
+    except HTTPException as error:
+        if error.status_code == 413:
+            raise
+        return Sent()  # torn, or with too many fields
+    except ClientDisconnect:
+        return Sent()
+    return Sent(fields)
+
+
+Form = Annotated[Sent, Depends(read)]
+"""What a form has sent, as a parameter of an endpoint."""
+
+
+def whence(request: Request) -> Whence:
+    """From where a request came, as far as that is known. Behind a proxy the web server has to be told so."""
+    agent = "".join(filter(str.isprintable, request.headers.get("user-agent", "")))[:LONGEST_AGENT]
+    return Whence(network=_network(request), user_agent=agent or None)
+
+
+def _network(request: Request) -> str | None:
+    try:
+        return str(ip_address(request.client.host)) if request.client else None
+    except ValueError:  # a socket of this machine
+        return None
