@@ -35,8 +35,9 @@ serve: $(INSTALLED) ## the web pages on http://127.0.0.1:8000
 	$(BIN)/newsletter db upgrade
 	$(BIN)/newsletter serve
 
-bench: $(INSTALLED) ## speed, bytes and memory of a send, as a table
+bench: $(INSTALLED) ## speed, bytes and memory of a send and of an import, as tables
 	$(BIN)/python -m benchmarks.send
+	$(BIN)/python -m benchmarks.imports
 
 schema: $(INSTALLED) ## write docs/comparison.schema.json anew
 	$(BIN)/python -m newsletter.comparisons.record > docs/comparison.schema.json

@@ -21,6 +21,7 @@ from newsletter.post import Post
 from newsletter.rendering.edition import Masthead
 from newsletter.settings import Settings, load
 from newsletter.weekly import CannotDo, Rules
+from newsletter.welcome import WelcomeDesk
 from subscribers.tokens import Tokens
 
 
@@ -88,6 +89,11 @@ class Assembly:
             own_unsubscribe=settings.unsubscribe == "own",
             settle=settings.settle,
         )
+
+    @cached_property
+    def welcome_desk(self) -> WelcomeDesk:
+        """What it takes to write to one person."""
+        return WelcomeDesk(masthead=self.rules.masthead, post=self.post)
 
     @cached_property
     def provider(self) -> Provider:

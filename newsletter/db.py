@@ -1,21 +1,27 @@
 """How is the database reached? SQLite files and PostgreSQL behind one engine, durable enough for a send ledger.
 
 Promises: datetimes are aware UTC in and out; on SQLite every writing transaction takes the write lock when it
-begins (so that what it read is still true when it writes) and is on the disk when commit returns.
+begins (so that what it read is still true when it writes) and is on the disk when commit returns; and what is deleted
+is overwritten.
 """
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+import sqlite3
+from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+import sqlalchemy
+from sqlalchemy import Column, Connection, Engine, MetaData, String, TypeDecorator, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
 
 BUSY_TIMEOUT = 30_000  # milliseconds that a SQLite transaction waits for another one's write lock
+PATIENCE = 2_000  # milliseconds that tidying a SQLite file waits for readers; writers wait as long
+CHUNK = 4 * 1024 * 1024  # bytes of a file that are searched at a time
 
 WANTED = "wants sqlite:///FILE or postgresql://USER@HOST/NAME"
 
@@ -33,6 +39,15 @@ class Table(SQLModel):
     """The parent of every table. Table models do not validate: check what goes in at the edge."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
+
+
+def texts(table: sqlalchemy.Table) -> list[Column[Any]]:
+    """The columns of a table that hold text."""
+    return [
+        column
+        for column in table.columns
+        if isinstance(column.type.impl if isinstance(column.type, TypeDecorator) else column.type, String)
+    ]
 
 
 def one_of(column: str, values: Iterable[str]) -> str:
@@ -88,6 +103,63 @@ def reading(engine: Engine) -> AbstractContextManager[Session]:
     return Session(engine.execution_options(read_only=True), expire_on_commit=False)
 
 
+def leave_no_copies(engine: Engine, gone: Collection[str] = (), *, rewrite: bool = False) -> bool:
+    """After a commit that erased something: let the old bytes not lie about. False where they still may; call it again.
+
+    On SQLite the log goes into the file and is emptied. Overwriting what is deleted misses copies that SQLite leaves
+    behind when it moves rows from page to page: the file is searched for the texts that are `gone` (in any case), and
+    written anew where it holds one, or with `rewrite`. A long reader hinders it. On PostgreSQL dead rows are vacuumed.
+    """
+    try:
+        return _tidy_sqlite(engine, gone, rewrite) if is_sqlite(engine) else _tidy_postgresql(engine)
+    except (sqlite3.Error, DBAPIError):
+        return False
+
+
+def _tidy_sqlite(engine: Engine, gone: Collection[str], rewrite: bool) -> bool:
+    file = sqlite_file(engine)
+    assert file is not None  # open_engine knows no other SQLite
+    # SQLAlchemy's own connection would begin a transaction, in which neither statement can be.
+    with closing(engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(f"PRAGMA busy_timeout = {PATIENCE}")
+        try:
+            if not _emptied_log(cursor):
+                return False
+            if rewrite or _holds(file, gone):
+                cursor.execute("VACUUM")
+                return _emptied_log(cursor)  # what it holds now is somebody's whose address contains the other
+            return True
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+
+
+def _emptied_log(cursor: DBAPICursor) -> bool:
+    cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    answer = cursor.fetchone()
+    return answer is not None and answer[0] == 0  # else somebody reads what is only in the log
+
+
+def _holds(file: Path, texts: Collection[str]) -> bool:
+    """Whether a file has one of these texts in it, in UTF-8; ASCII letters in any case."""
+    wanted = [text.encode().lower() for text in texts if text]
+    before = b""
+    longest = max(map(len, wanted), default=0)
+    with file.open("rb") as opened:
+        while wanted and (chunk := opened.read(CHUNK)):
+            seen = before + chunk.lower()
+            if any(text in seen for text in wanted):
+                return True
+            before = seen[-longest:]
+    return False
+
+
+def _tidy_postgresql(engine: Engine) -> bool:
+    tables = ", ".join(f'"{name}"' for name in sorted(Table.metadata.tables))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"VACUUM (SKIP_LOCKED) {tables}")
+    return True
+
+
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     """Set what SQLite forgets with every connection, and hand transactions over to `_begin_sqlite`."""
     connection.isolation_level = None  # or sqlite3 begins transactions too late
@@ -97,6 +169,8 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
     cursor.execute("PRAGMA foreign_keys = ON")
+    # What is erased is to be gone from the file; some builds of SQLite do this by themselves, not all.
+    cursor.execute("PRAGMA secure_delete = ON")
     cursor.close()
 
 

@@ -4,13 +4,19 @@ By fingerprint, not by reader: it holds for the address also when its reader was
 an editor lifts a suppression, and says why.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import CheckConstraint, Index, text
-from sqlmodel import Field
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Field, Session, col, select
 
-from newsletter.db import Table, one_of
+from newsletter.db import Table, is_sqlite, one_of
+from subscribers import consent
+from subscribers.address import Address
+from subscribers.fingerprint import Fingerprints
+from subscribers.subscriber import ACTIVE, PENDING, SUPPRESSED, UNSUBSCRIBED, Subscriber, find, move
 
 HARD_BOUNCE: Final = "hard_bounce"
 COMPLAINT: Final = "complaint"
@@ -24,6 +30,10 @@ REASONS = {
     PROVIDER: "the provider will not write to it",
 }
 
+IN_FORCE: Final = text("lifted_at IS NULL")
+
+AT_ONCE = 500  # fingerprints that one query asks for; SQLite may be built with a limit of 999 values
+
 
 class Suppression(Table, table=True):
     """One address that must not be written to, or must not have been until it was lifted."""
@@ -36,8 +46,8 @@ class Suppression(Table, table=True):
             "ix_suppressions_in_force",
             "fingerprint",
             unique=True,
-            sqlite_where=text("lifted_at IS NULL"),
-            postgresql_where=text("lifted_at IS NULL"),
+            sqlite_where=IN_FORCE,
+            postgresql_where=IN_FORCE,
         ),
     )
 
@@ -50,3 +60,95 @@ class Suppression(Table, table=True):
     at: datetime
     lifted_at: datetime | None = None
     lifted_because: str | None = None
+
+
+def suppress(session: Session, address: Address, reason: str, source: str, now: datetime) -> bool:
+    """See to it that an address is not written to; False where that was so before.
+
+    A subscriber at the address becomes suppressed; of consent nothing is noted, since nothing was said. A complaint
+    takes the place of another reason in force, because it weighs more when somebody lifts it.
+    """
+    fingerprint = Fingerprints(session).of(address)
+    # Two messages about one address may come at the same moment, and must not stumble over each other.
+    insert = (sqlite.insert if is_sqlite(session.connection()) else postgresql.insert)(Suppression)
+    added = session.exec(
+        insert.values(fingerprint=fingerprint, reason=reason, source=source, at=now)
+        .on_conflict_do_nothing(index_elements=["fingerprint"], index_where=IN_FORCE)
+        .returning(col(Suppression.id))
+    ).first()
+    if not added and reason == COMPLAINT:
+        known = _in_force(session, fingerprint)
+        if known and known.reason != COMPLAINT:
+            known.reason, known.source, known.at = reason, source, now
+            session.add(known)
+    subscriber = find(session, address)
+    if subscriber:
+        session.refresh(subscriber, with_for_update=True)
+        move(subscriber, SUPPRESSED, now)
+        session.add(subscriber)
+    return added is not None
+
+
+def in_force(session: Session, address: Address) -> Suppression | None:
+    """Why an address must not be written to; None where it may."""
+    return _in_force(session, Fingerprints(session).of(address))
+
+
+def suppressed_among(session: Session, fingerprints: Collection[str]) -> set[str]:
+    """Those of many fingerprints that must not be written to."""
+    asked = list(fingerprints)
+    found: set[str] = set()
+    for start in range(0, len(asked), AT_ONCE):
+        some = col(Suppression.fingerprint).in_(asked[start : start + AT_ONCE])
+        found.update(session.exec(select(Suppression.fingerprint).where(some, IN_FORCE)))
+    return found
+
+
+def of_address(session: Session, address: Address) -> list[Suppression]:
+    """All suppressions that an address ever had, oldest first."""
+    fingerprint = Fingerprints(session).of(address)
+    query = select(Suppression).where(Suppression.fingerprint == fingerprint).order_by(col(Suppression.id))
+    return list(session.exec(query))
+
+
+def lift(session: Session, address: Address, because: str, now: datetime) -> bool:
+    """Let an address be written to again, at an editor's word; False where it was not suppressed.
+
+    A subscriber at the address goes back to where their own words leave them: active where they agreed; pending where
+    they never did; unsubscribed where they left since, or called a letter spam, which counts as leaving from now on.
+    Raises ValueError without a reason.
+    """
+    if not because.strip():
+        raise ValueError("say why the suppression is lifted")
+    suppression = in_force(session, address)
+    if suppression:
+        suppression.lifted_at, suppression.lifted_because = now, because.strip()
+        session.add(suppression)
+    subscriber = find(session, address)
+    suppressed = subscriber is not None and subscriber.status == SUPPRESSED
+    if subscriber and suppressed:
+        status = _status_of_words(session, subscriber)
+        if suppression is not None and suppression.reason == COMPLAINT and status != UNSUBSCRIBED:
+            # Written down, or the end of a later suppression would make them a member again.
+            assert subscriber.id is not None  # it was read from the database
+            consent.note(session, subscriber.id, consent.LEFT, REASONS[COMPLAINT], suppression.at)
+            status = UNSUBSCRIBED
+        move(subscriber, status, now)
+        session.add(subscriber)
+    return suppression is not None or suppressed
+
+
+def _in_force(session: Session, fingerprint: str) -> Suppression | None:
+    return session.exec(select(Suppression).where(Suppression.fingerprint == fingerprint, IN_FORCE)).one_or_none()
+
+
+def _status_of_words(session: Session, subscriber: Subscriber) -> str:
+    """The status that the steps of a reader's consent amount to."""
+    assert subscriber.id is not None  # it was read from the database
+    status = PENDING
+    for step in consent.history(session, subscriber.id):
+        if step.kind in consent.AGREED:
+            status = ACTIVE
+        elif step.kind == consent.LEFT:
+            status = UNSUBSCRIBED
+    return status

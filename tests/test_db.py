@@ -70,9 +70,15 @@ def test_sqlite_is_durable_and_checks_references(sqlite_engine: Engine) -> None:
     with reading(sqlite_engine) as session:
         pragmas = {
             name: table(session, f"PRAGMA {name}")[0][0]
-            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "secure_delete")
         }
-    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
+    assert pragmas == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "busy_timeout": 30_000,
+        "secure_delete": 1,
+    }
 
 
 def test_a_second_writer_waits_for_the_first_and_sees_what_it_wrote(sqlite_engine: Engine) -> None:

@@ -7,11 +7,16 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import CheckConstraint, Engine, inspect
+from sqlalchemy import CheckConstraint, Engine, inspect, text
+from sqlmodel import select
 
 from newsletter import migrations
-from newsletter.db import Table, is_sqlite, open_engine, writing
-from tests.newsroom import draft, publish
+from newsletter.db import Table, is_sqlite, open_engine, reading, writing
+from newsletter.invariants import violations
+from subscribers import suppression
+from subscribers.address import parse_address
+from subscribers.subscriber import ERASED, Subscriber
+from tests.newsroom import draft, publish, table
 from tests.postgres import Cluster
 
 UPGRADE = """
@@ -129,3 +134,105 @@ def test_asking_for_the_migration_waits_for_no_writer(sqlite_engine: Engine) -> 
         session.connection()
         assert migrations.current(sqlite_engine) == migrations.newest()
         assert not migrations.is_empty(sqlite_engine)
+
+
+def at_0001(engine: Engine, *readers: tuple[str, str, str]) -> None:
+    """A database at migration 0001 with (address, key, status) of readers, each of whom was imported."""
+    command.upgrade(migrations.config(engine), "0001")
+    with engine.begin() as connection:
+        for number, (email, key, status) in enumerate(readers, start=1):
+            values = {"email": email, "key": key, "status": status, "since": "2026-11-18 09:00:00.000000"}
+            connection.execute(
+                text(
+                    "INSERT INTO subscribers (email, address_key, status, since) VALUES (:email, :key, :status, :since)"
+                ),
+                values,
+            )
+            connection.execute(
+                text(
+                    "INSERT INTO consents (subscriber_id, kind, source, at) VALUES (:id, 'imported', :source, :since)"
+                ),
+                {"id": number, "source": f"file {number}", "since": values["since"]},
+            )
+
+
+def test_readers_who_turn_out_to_be_one_are_made_one_as_unwilling_as_the_least_willing(empty: Engine) -> None:
+    at_0001(
+        empty,
+        ("Ada.L@gmail.com", "ada.l@gmail.com", "active"),
+        ("adal@googlemail.com", "adal@googlemail.com", "unsubscribed"),
+        ("a.dal@gmail.com", "a.dal@gmail.com", "active"),
+        ("straße@example.com", "strasse@example.com", "active"),
+        ("bo.b@example.com", "bo.b@example.com", "paused"),
+        ("c.y@gmail.com", "c.y@gmail.com", "suppressed"),
+    )
+    migrations.upgrade(empty)
+    with reading(empty) as session:
+        assert table(session, "SELECT id, email, address_key, status FROM subscribers ORDER BY id") == [
+            (1, "Ada.L@gmail.com", "adal@gmail.com", "unsubscribed"),
+            (2, "", "erased:2", "erased"),
+            (3, "", "erased:3", "erased"),
+            (4, "straße@example.com", "straße@example.com", "active"),
+            (5, "bo.b@example.com", "bo.b@example.com", "paused"),
+            (6, "c.y@gmail.com", "cy@gmail.com", "suppressed"),
+        ]
+        # What they said stays said, and is said by the one.
+        assert table(session, "SELECT subscriber_id, source FROM consents ORDER BY id") == [
+            (1, "file 1"),
+            (1, "file 2"),
+            (1, "file 3"),
+            (4, "file 4"),
+            (5, "file 5"),
+            (6, "file 6"),
+        ]
+        for one in session.exec(select(Subscriber).where(Subscriber.status != ERASED)):
+            assert parse_address(one.email).key == one.address_key
+        assert violations(session) == []
+
+
+def test_who_was_suppressed_before_fingerprints_is_so_by_fingerprint(empty: Engine) -> None:
+    at_0001(empty, ("C.Y@gmail.com", "c.y@gmail.com", "suppressed"), ("bo@example.com", "bo@example.com", "active"))
+    migrations.upgrade(empty)
+    with reading(empty) as session:
+        found = suppression.in_force(session, parse_address("cy@googlemail.com"))
+        assert found is not None
+        assert (found.reason, found.at.isoformat()) == ("manual", "2026-11-18T09:00:00+00:00")
+        assert suppression.in_force(session, parse_address("bo@example.com")) is None
+
+
+def test_what_a_provider_said_before_names_nobody_any_more(empty: Engine) -> None:
+    at_0001(empty, ("ana@example.com", "ana@example.com", "active"))
+    with empty.begin() as connection:
+        at = "'2026-11-18 09:00:00.000000'"
+        letter = "'k', '2026-W46', 's', 'p', 'h', 't', 'd'"
+        connection.execute(
+            text(
+                "INSERT INTO letters (key, tag, subject, preheader, html, text, digest, audience, created_at)"
+                f" VALUES ({letter}, 1, {at})"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO deliveries (letter_id, subscriber_id, state, reason, passing)"
+                " VALUES (1, 1, 'refused', 'You wrote to <ana@example.com>, which is inactive', false)"
+            )
+        )
+    migrations.upgrade(empty)
+    with reading(empty) as session:
+        assert table(session, "SELECT state, reason FROM deliveries") == [
+            ("refused", "You wrote to <(the address)>, which is inactive")
+        ]
+
+
+def test_a_key_that_another_reader_has_until_it_gets_its_own_is_no_obstacle(empty: Engine) -> None:
+    at_0001(
+        empty,
+        ("x.y@gmail.com", "x.y@gmail.com", "active"),
+        ("xy+a@gmail.com", "xy@gmail.com", "active"),
+    )
+    migrations.upgrade(empty)
+    with reading(empty) as session:
+        assert table(session, "SELECT address_key FROM subscribers ORDER BY id") == [
+            ("xy@gmail.com",),
+            ("xy+a@gmail.com",),
+        ]

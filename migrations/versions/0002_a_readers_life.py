@@ -3,7 +3,10 @@
 Revision: 0002, after 0001. Created 2026-11-22.
 """
 
+import hmac
+import re
 import secrets
+from hashlib import sha256
 
 import sqlalchemy as sa
 import sqlmodel
@@ -53,7 +56,10 @@ def upgrade() -> None:
         "letter_variants",
         sa.Column("letter_id", sa.Integer(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
-        *(sa.Column(name, TEXT(), nullable=False) for name in ("subject", "preheader", "html", "text", "digest")),
+        *(
+            sa.Column(name, TEXT(), nullable=False)
+            for name in ("without", "subject", "preheader", "html", "text", "digest")
+        ),
         sa.CheckConstraint("number > 0", name=op.f("ck_letter_variants_number")),
         sa.ForeignKeyConstraint(["letter_id"], ["letters.id"], name=op.f("fk_letter_variants_letter_id_letters")),
         sa.PrimaryKeyConstraint("letter_id", "number", name=op.f("pk_letter_variants")),
@@ -83,10 +89,9 @@ def upgrade() -> None:
     op.create_table(
         "attempts",
         sa.Column("what", TEXT(), nullable=False),
-        sa.Column("window", sa.Integer(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("ends_at", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("what", "window", name=op.f("pk_attempts")),
+        sa.PrimaryKeyConstraint("what", name=op.f("pk_attempts")),
         sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_attempts_ends_at"), "attempts", ["ends_at"], unique=False)
@@ -133,7 +138,10 @@ def upgrade() -> None:
         sa.Column("key", TEXT(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_salts")),
     )
-    op.bulk_insert(salts, [{"id": 1, "key": secrets.token_hex(32)}])
+    key = secrets.token_hex(32)
+    op.bulk_insert(salts, [{"id": 1, "key": key}])
+    _suppressed_by_fingerprint_too(key.encode())
+    _no_address_in_what_a_provider_said()
 
 
 def downgrade() -> None:
@@ -173,9 +181,11 @@ def _addresses_as_they_are_compared_now():
     readers = sa.table(
         "subscribers", *map(sa.column, ("id", "email", "address_key", "status", "since", "paused_until"))
     )
+    consents = sa.table("consents", sa.column("subscriber_id"))
+    deliveries = sa.table("deliveries", sa.column("subscriber_id"), sa.column("reason"))
     bind = op.get_bind()
     unwilling = ("suppressed", "unsubscribed", "paused", "pending", "active")
-    first = {}
+    first, status = {}, {}
     for row in bind.execute(sa.select(readers).order_by(readers.c.id)).all():
         domain = row.address_key.rpartition("@")[2]
         written = row.email.rpartition("@")[0].lower()
@@ -184,14 +194,41 @@ def _addresses_as_they_are_compared_now():
             key = f"{written.replace('.', '')}@gmail.com"
         if key not in first:
             first[key] = row
+            status[key] = row.status
             if key != row.address_key:
                 # Not yet: another row may have this key until it gets its own.
                 bind.execute(sa.update(readers).where(readers.c.id == row.id).values(address_key=f"moving:{row.id}"))
             continue
         kept = first[key]
-        status = min(kept.status, row.status, key=unwilling.index)
-        bind.execute(sa.update(readers).where(readers.c.id == kept.id).values(status=status))
+        status[key] = min(status[key], row.status, key=unwilling.index)
+        bind.execute(sa.update(readers).where(readers.c.id == kept.id).values(status=status[key]))
         gone = {"email": "", "address_key": f"erased:{row.id}", "status": "erased", "paused_until": None}
         bind.execute(sa.update(readers).where(readers.c.id == row.id).values(gone))
+        # What was said is said by the one; what a provider said of the other names nobody.
+        bind.execute(sa.update(consents).where(consents.c.subscriber_id == row.id).values(subscriber_id=kept.id))
+        bind.execute(sa.update(deliveries).where(deliveries.c.subscriber_id == row.id).values(reason=None))
     for key, row in first.items():
         bind.execute(sa.update(readers).where(readers.c.id == row.id).values(address_key=key))
+
+
+def _suppressed_by_fingerprint_too(key):
+    """Who is suppressed stays so by the fingerprint of the address from now on. Nobody wrote down why they are."""
+    readers = sa.table("subscribers", *map(sa.column, ("address_key", "status")), sa.column("since", TIME()))
+    names = ("fingerprint", "reason", "source")
+    suppressions = sa.table("suppressions", *map(sa.column, names), sa.column("at", TIME()))
+    bind = op.get_bind()
+    for row in bind.execute(sa.select(readers).where(readers.c.status == "suppressed")).all():
+        fingerprint = hmac.digest(key, row.address_key.encode(), sha256).hex()
+        values = {"fingerprint": fingerprint, "reason": "manual", "source": "an earlier list", "at": row.since}
+        bind.execute(sa.insert(suppressions).values(values))
+
+
+def _no_address_in_what_a_provider_said():
+    """Addresses stand in one place only from now on, so that they can be erased there."""
+    names = ("letter_id", "subscriber_id", "reason")
+    deliveries = sa.table("deliveries", *map(sa.column, names))
+    bind = op.get_bind()
+    for row in bind.execute(sa.select(deliveries).where(deliveries.c.reason.like("%@%"))).all():
+        unnamed = re.sub(r"[^\s<>()\[\]\"',;:]+@[^\s<>()\[\]\"',;:]+", "(the address)", row.reason)
+        of_copy = (deliveries.c.letter_id == row.letter_id) & (deliveries.c.subscriber_id == row.subscriber_id)
+        bind.execute(sa.update(deliveries).where(of_copy).values(reason=unnamed))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from newsletter.cli import comparisons, issues, readers, system
+from newsletter.cli import comparisons, issues, provider_list, readers, system, transfer
 from newsletter.cli.console import Failure, tell
 from newsletter.settings import SettingsError
 from newsletter.weekly import CannotDo
@@ -21,10 +21,14 @@ app = typer.Typer(
 )
 app.add_typer(comparisons.app, name="comparisons")
 app.add_typer(issues.app, name="issues")
+readers.app.command()(provider_list.sync)
 app.add_typer(readers.app, name="subscribers")
+readers.app.command("import")(transfer.import_)
+readers.app.command("export")(transfer.export)
 app.add_typer(system.database, name="db")
 app.command()(system.demo)
 app.command()(system.serve)
+app.command()(system.tidy)
 app.command()(system.sandbox)
 
 

@@ -1,52 +1,29 @@
 """`newsletter subscribers …`: who reads us."""
 
+import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
+import orjson
 import typer
 from sqlmodel import Session
 
 from newsletter.assembly import assemble
 from newsletter.cli.console import AsJson, fail, say, say_json, say_table, tell
-from newsletter.db import reading, writing
-from subscribers import consent, subscriber
+from newsletter.db import leave_no_copies, reading, writing
+from newsletter.dossier import dossier
+from newsletter.farewell import forget
+from subscribers import consent, subscriber, suppression
 from subscribers.address import Address, parse_address
-from subscribers.subscriber import ACTIVE, FINAL, PAUSED, STATUSES, Subscriber
-from subscribers.transfer import COLUMNS, CannotRead, Report, import_csv
+from subscribers.subscriber import ACTIVE, FINAL, PAUSED, STATUSES, SUPPRESSED, Subscriber
+from subscribers.suppression import REASONS, Suppression
 from subscribers.unsubscribe import unsubscribe as take_off
-
-MAX_BAD_ROWS = 20  # bad rows that are named one by one
 
 app = typer.Typer(help="Who reads us.", no_args_is_help=True)
 
 Email = Annotated[str, typer.Argument(metavar="ADDRESS", help="An e-mail address.")]
-
-
-@app.command("import")
-def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A header line, at least the column `email`.")],
-    source: Annotated[str | None, typer.Option(help="Where they agreed; default: the file's name.")] = None,
-) -> None:
-    """Bring over readers who agreed elsewhere; active, or as the column `status` says. Twice changes nothing."""
-    with closing(assemble()) as assembly, writing(assembly.engine) as session:
-        try:
-            report = import_csv(session, file, source, datetime.now(UTC))
-        except CannotRead as error:
-            fail(str(error))
-        session.commit()
-    _tell_bad_rows(file, report)
-    if report.not_read:
-        tell(f"{file}:1: not read: {', '.join(report.not_read)} (the columns that are: {', '.join(COLUMNS)})")
-    added = ", ".join(f"{count} {status}" for status, count in report.added.items()) or "none"
-    say(f"added: {added}; on the list before: {report.known}; left out: {len(report.bad)}")
-    if report.left:
-        say(f"left the list, as the file says: {report.left}")
-    if report.kept_out:
-        tell(f"{report.kept_out} of those on the list have left or are suppressed, and stay so")
-    if report.bad:
-        fail(f"{file}: {len(report.bad)} rows were left out; mend them and import the file again")
 
 
 @app.command()
@@ -57,6 +34,12 @@ def add(
     parsed, now = _parsed(address), datetime.now(UTC)
     with closing(assemble()) as assembly, writing(assembly.engine) as session:
         known = subscriber.find(session, parsed)
+        suppressed = suppression.in_force(session, parsed)
+        if suppressed:
+            fail(
+                f"{parsed.email} is suppressed since {suppressed.at:%Y-%m-%d} ({REASONS[suppressed.reason]}); "
+                "`newsletter subscribers lift` lets it be written to again"
+            )
         if known and known.status in FINAL:
             fail(f"{known.email} is {known.status}, and only they themselves can come back")
         if known and known.status == PAUSED:
@@ -75,18 +58,51 @@ def add(
 
 @app.command()
 def show(address: Email, as_json: AsJson = False) -> None:
-    """One reader: status and consent."""
+    """One reader: status, choices, consent, and whether the address is suppressed."""
     with closing(assemble()) as assembly, reading(assembly.engine) as session:
         reader = _known(session, address)
         assert reader.id is not None  # it was read from the database
-        steps = [step.model_dump(include={"kind", "source", "at"}) for step in consent.history(session, reader.id)]
-    # Nobody can mute a category yet, so nobody has.
-    document = {"email": reader.email, "status": reader.status, "since": reader.since, "muted_categories": []}
+        steps = consent.history(session, reader.id)
+        suppressed = suppression.in_force(session, Address(reader.email, reader.address_key))
     if as_json:
-        say_json({**document, "consent": steps})
+        say_json(
+            {
+                **reader.model_dump(include={"email", "status", "since", "paused_until"}),
+                "muted_categories": reader.muted_categories,
+                "consent": [step.model_dump(exclude={"id", "subscriber_id"}) for step in steps],
+                "suppression": suppressed and suppressed.model_dump(include={"reason", "source", "at"}),
+            }
+        )
         return
     say(f"{reader.email}: {reader.status} since {reader.since:%Y-%m-%d %H:%M} UTC ({STATUSES[reader.status]})")
-    say_table(["consent", "source", "at (UTC)"], [(s["kind"], s["source"], f"{s['at']:%Y-%m-%d %H:%M}") for s in steps])
+    if reader.paused_until:
+        say(f"paused until {reader.paused_until:%Y-%m-%d %H:%M} UTC")
+    if reader.muted_categories:
+        say(f"muted: {', '.join(reader.muted_categories)}")
+    if suppressed:
+        say(f"suppressed since {_why(suppressed)}")
+    columns = ["consent", "source", "at (UTC)", "words", "network", "user agent"]
+    say_table(
+        columns,
+        [(s.kind, s.source, f"{s.at:%Y-%m-%d %H:%M}", s.words_version, s.network, s.user_agent) for s in steps],
+    )
+
+
+@app.command()
+def proof(
+    address: Email,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where it goes; default: printed.")] = None,
+) -> None:
+    """All that we hold of one reader, with the proof of their consent, as one JSON document."""
+    with closing(assemble()) as assembly, reading(assembly.engine) as session:
+        document = dossier(session, _known(session, address).id or 0)
+    if out is None:
+        say_json(document)
+        return
+    # For nobody's eyes but those of whoever runs this.
+    out.touch(mode=0o600)
+    out.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+    say(f"wrote {out}")
 
 
 @app.command("list")
@@ -117,6 +133,69 @@ def unsubscribe(address: Email) -> None:
     say(f"{reader.email} has left the list" if left else f"{reader.email} had left before; nothing to do")
 
 
+@app.command()
+def erase(address: Email, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Forget a reader: no trace of the person stays in any table, and the counts do. On a terminal it asks first."""
+    with closing(assemble()) as assembly:
+        with reading(assembly.engine) as session:
+            _known(session, address)
+        if not yes and sys.stdin.isatty() and not typer.confirm(f"Forget {address} for ever?", err=True):
+            fail("nothing was changed")
+        with writing(assembly.engine) as session:
+            reader = _known(session, address)
+            in_force = suppression.in_force(session, Address(reader.email, reader.address_key))
+            suppressed = in_force is not None or reader.status == SUPPRESSED
+            gone = forget(session, reader, datetime.now(UTC))
+            session.commit()
+        clean = leave_no_copies(assembly.engine, gone)
+    stays = "; a hash of the address stays, since it must not be written to" if suppressed else ""
+    say(f"{address} is forgotten{stays}")
+    if not clean:
+        tell("old bytes may lie in the database's file until its other users let go: the scheduler tidies it every day")
+
+
+@app.command()
+def suppress(
+    address: Email,
+    reason: Annotated[
+        Literal["manual", "complaint", "hard_bounce"], typer.Option(help="Why it must not be written to.")
+    ] = "manual",
+    note: Annotated[str, typer.Option(metavar="TEXT", help="Who says so, and where.")] = "an editor",
+) -> None:
+    """See to it that an address is not written to, whether its reader is on the list or not."""
+    parsed = _parsed(address)
+    with closing(assemble()) as assembly, writing(assembly.engine) as session:
+        is_new = suppression.suppress(session, parsed, reason, note, datetime.now(UTC))
+        session.commit()
+    say(f"{parsed.email} is suppressed" if is_new else f"{parsed.email} had been suppressed before")
+
+
+@app.command()
+def lift(
+    address: Email, because: Annotated[str, typer.Option(metavar="TEXT", help="Why it may be written to again.")]
+) -> None:
+    """Let a suppressed address be written to again; its reader is where their own words had left them."""
+    parsed = _parsed(address)
+    with closing(assemble()) as assembly, writing(assembly.engine) as session:
+        before = suppression.in_force(session, parsed)
+        try:
+            lifted = suppression.lift(session, parsed, because, datetime.now(UTC))
+        except ValueError as error:
+            fail(str(error))
+        reader = subscriber.find(session, parsed)
+        session.commit()
+    if not lifted:
+        say(f"{parsed.email} is not suppressed; nothing to do")
+        return
+    say(f"{parsed.email} may be written to again; " + (f"now {reader.status}" if reader else "not on the list"))
+    if before and before.reason != suppression.MANUAL:
+        tell("the provider may keep a list of its own: take the address off that, too, or it goes on refusing it")
+
+
+def _why(suppressed: Suppression) -> str:
+    return f"{suppressed.at:%Y-%m-%d %H:%M} UTC: {REASONS[suppressed.reason]} ({suppressed.source})"
+
+
 def _known(session: Session, address: str) -> Subscriber:
     reader = subscriber.find(session, _parsed(address))
     return reader or fail(f"{address}: unknown address")
@@ -127,10 +206,3 @@ def _parsed(address: str) -> Address:
         return parse_address(address)
     except ValueError as error:
         return fail(f"{address}: {error}")
-
-
-def _tell_bad_rows(file: Path, report: Report) -> None:
-    for row in report.bad[:MAX_BAD_ROWS]:
-        tell(f"{file}:{row.line}: {row.reason}")
-    if len(report.bad) > MAX_BAD_ROWS:
-        tell(f"… and {len(report.bad) - MAX_BAD_ROWS} more")

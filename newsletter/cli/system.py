@@ -7,13 +7,14 @@ import errno
 import os
 import socket
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from alembic.util import CommandError
 
-from newsletter import migrations
+from newsletter import housekeeping, migrations
 from newsletter.assembly import assemble
 from newsletter.cli.console import fail, say, say_table, tell
 from newsletter.cli.issues import equation
@@ -46,6 +47,16 @@ def check() -> None:
     if wrong:
         fail(f"{len(wrong)} things are wrong with the database; stop sending until they are understood")
     say("every invariant holds")
+
+
+def tidy() -> None:
+    """Let go of what has had its time: once a day, where `scheduler.py` does not run."""
+    with closing(assemble()) as assembly:
+        done = housekeeping.tidy(assembly.engine, datetime.now(UTC))
+    say(
+        f"forgotten, never confirmed: {done.forgotten}; rests that are over: {done.woken}; "
+        f"steps of consent shortened: {done.shortened}; counts of attempts removed: {done.counts}"
+    )
 
 
 def demo(
@@ -105,6 +116,10 @@ def sandbox(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port on 127.0.0.1 to listen on.")] = 8025,
     token: Annotated[str, typer.Option(help="The server token that it accepts.")] = "sandbox-token",  # noqa: S107
     webhook: Annotated[str | None, typer.Option(metavar="URL", help="Where to post what becomes of messages.")] = None,
+    unsubscribe: Annotated[
+        bool,
+        typer.Option("--unsubscribe", help="Put its own List-Unsubscribe into broadcast messages without one."),
+    ] = False,
 ) -> None:
     """Run a Postmark-compatible provider on loopback, with an inbox page. Nothing leaves this machine."""
     from newsletter.sandbox.server import Sandbox, serve
@@ -112,4 +127,4 @@ def sandbox(
     def announce(running: Sandbox) -> None:
         tell(f"sandbox on {running.url} with server token {running.token} (Ctrl-C ends it)")
 
-    serve(port=port, token=token, webhook_url=webhook, on_ready=announce)
+    serve(port=port, token=token, webhook_url=webhook, on_ready=announce, owns_way_out=unsubscribe)

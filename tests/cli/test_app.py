@@ -17,13 +17,15 @@ CONTRACT = {
     "demo",
     "serve",
     "sandbox",
+    "tidy",
     "db upgrade",
     "db check",
     "comparisons import",
     "comparisons list",
     *(f"issues {name}" for name in ("draft", "list", "show", "preview", "approve", "unapprove", "schedule")),
     *(f"issues {name}" for name in ("edit", "send", "status", "reconcile")),
-    *(f"subscribers {name}" for name in ("add", "show", "list", "import", "unsubscribe")),
+    *(f"subscribers {name}" for name in ("add", "show", "list", "import", "export", "unsubscribe", "sync")),
+    *(f"subscribers {name}" for name in ("erase", "suppress", "lift", "proof")),
 }
 
 PRINTS_DATA = {
@@ -31,8 +33,10 @@ PRINTS_DATA = {
     "issues list",
     "issues show",
     "issues status",
+    "subscribers export",
     "subscribers list",
     "subscribers show",
+    "subscribers sync",
 }
 
 
@@ -98,6 +102,11 @@ def test_the_module_is_the_same_as_the_command() -> None:
         ("comparisons", "import"),
         ("comparisons", "import", "x.txt", "--published-at", "2026-13-01"),
         ("subscribers", "list", "--status", "enthusiastic"),
+        ("subscribers", "export", "--status", "erased"),
+        ("subscribers", "import", "x.csv", "--map", "email"),
+        ("subscribers", "import", "x.csv", "--map", "mail=address"),
+        ("subscribers", "import", "x.csv", "--encoding", "klingon"),
+        ("subscribers", "import", "x.csv", "--encoding", "base64"),
         ("sandbox", "--port", "many"),
         ("sandbox", "--port", "65536"),
         ("serve", "--port", "-1"),

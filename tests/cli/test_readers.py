@@ -30,32 +30,6 @@ def test_readers_are_imported_and_a_second_time_changes_nothing(newsletter: News
     assert shown["since"].endswith(("Z", "+00:00"))
 
 
-def test_bad_rows_are_named_with_their_line_and_the_good_ones_go_in(newsletter: Newsletter) -> None:
-    file = write("new.csv", "email\nnobody\nana@example.com\n")
-    done = newsletter("subscribers", "import", file)
-    assert done.status == 1
-    assert done.out == "added: 1 active; on the list before: 0; left out: 1\n"
-    lines = done.err.splitlines()
-    assert lines[0].startswith("new.csv:2: ")
-    assert lines[1] == "newsletter: new.csv: 1 rows were left out; mend them and import the file again"
-    assert statuses(newsletter) == {"ana@example.com": "active"}
-
-
-def test_many_bad_rows_are_counted(newsletter: Newsletter) -> None:
-    done = newsletter("subscribers", "import", write("new.csv", "email\n" + "nobody\n" * 25))
-    assert done.status == 1
-    assert len(done.err.splitlines()) == 22
-    assert "… and 5 more" in done.err
-
-
-def test_a_file_that_cannot_be_read_is_named(newsletter: Newsletter) -> None:
-    assert newsletter("subscribers", "import", "none.csv").refused() == (
-        "newsletter: none.csv: No such file or directory"
-    )
-    assert "new.csv:1: the header line" in newsletter("subscribers", "import", write("new.csv", "x\n")).refused()
-    assert newsletter("subscribers", "list", "--json").document == []
-
-
 def test_nobody_who_has_left_comes_back_by_a_file_or_an_editor(newsletter: Newsletter) -> None:
     newsletter("subscribers", "add", "ana@example.com").ok()
     assert newsletter("subscribers", "unsubscribe", "Ana@example.com").ok() == "ana@example.com has left the list\n"
@@ -95,15 +69,6 @@ def test_readers_are_listed_by_status(newsletter: Newsletter) -> None:
     shown = newsletter("subscribers", "list").ok()
     assert "a@example.com" in shown
     assert "b@example.com" in shown
-
-
-def test_columns_that_are_not_read_are_named(newsletter: Newsletter) -> None:
-    Path("readers.csv").write_text("email,stauts\nana@example.com,unsubscribed\n")
-    done = newsletter("subscribers", "import", "readers.csv")
-    assert (done.status, done.err) == (
-        0,
-        "readers.csv:1: not read: stauts (the columns that are: email, status, source, consented_at)\n",
-    )
 
 
 def test_a_reader_who_asked_for_a_rest_is_not_brought_back_by_an_editor(newsletter: Newsletter) -> None:

@@ -27,6 +27,18 @@ def test_an_upgrade_says_what_it_did_and_then_that_nothing_is_left(bare_newslett
     assert bare_newsletter("db", "upgrade").ok() == f"the database is at migration {newest}; nothing to do\n"
 
 
+def test_tidying_forgets_who_never_confirmed(newsletter: Newsletter, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "newsletter.db")) as database:
+        database.execute(
+            "INSERT INTO subscribers (email, address_key, status, since, muted) "
+            "VALUES ('bo@example.com', 'bo@example.com', 'pending', '2026-01-01 09:00:00', '[]')"
+        )
+        database.commit()
+    assert newsletter("tidy").ok().startswith("forgotten, never confirmed: 1;")
+    assert "unknown address" in newsletter("subscribers", "show", "bo@example.com").refused()
+    assert newsletter("tidy").ok().startswith("forgotten, never confirmed: 0;")
+
+
 def test_a_violation_is_named_with_status_1(newsletter: Newsletter, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "newsletter.db")) as database:
         database.execute(

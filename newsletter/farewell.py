@@ -1,0 +1,67 @@
+"""How is a reader forgotten everywhere? In every table of every package, and the counts stay.
+
+Promises: whoever was erased is found by no address and written to by no letter; what a letter's books say adds up as
+before. `newsletter.db.leave_no_copies` is for the caller, after the commit: until then the old bytes lie in the file.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col
+
+from newsletter.db import leave_no_copies, reading
+from newsletter.delivery.ledger import Delivery
+from subscribers import erasure
+from subscribers.erasure import Trace
+from subscribers.subscriber import Subscriber
+
+LATELY = timedelta(days=2)  # more than a day, so that a daily run that was late or hindered leaves nothing out
+
+TRACES: Final = (
+    Trace(
+        Delivery,
+        lambda person: col(Delivery.subscriber_id) == person.subscriber_id,
+        {"reason": None},
+        {
+            "state": "one of a few words, by which the letter's books add up",
+            "batch": "chance digits",
+            "message_id": "the provider's name for a message; without it a message could stand for two readers",
+        },
+    ),
+    *erasure.TRACES,
+)
+"""Every table that holds something of a reader."""
+
+NOBODYS: Final = {
+    "attempts": "counts, under hashes, that are gone within days",
+    "comparisons": "about tools",
+    "erasures": "keyed hashes of the addresses that were erased",
+    "issue_comparisons": "numbers",
+    "issues": "about comparisons; subjects are made from them or by an editor",
+    "letter_variants": "the same text for many readers, with merge fields in place of what is a reader's own",
+    "letters": "the same text for many readers, with merge fields in place of what is a reader's own",
+    "reviews": "about tools; a seat on the panel is not a reader",
+    "salts": "the key of the hashes",
+    "sides": "about tools",
+    "tools": "about tools",
+}
+"""Every other table, and why nothing of a reader can be in it."""
+
+
+def forget(session: Session, subscriber: Subscriber, now: datetime) -> frozenset[str]:
+    """Erase a reader. Again changes nothing. The caller commits, and then gives `db.leave_no_copies` what is returned.
+
+    A copy of a letter that is queued is put aside when its turn comes; one that is under way may still arrive.
+    """
+    return erasure.erase(session, subscriber, TRACES, now)
+
+
+def tidy(engine: Engine, now: datetime) -> bool:
+    """Once a day, write the database's file anew if somebody was erased since: for the times when it was hindered.
+
+    False where it is hindered again.
+    """
+    with reading(engine) as session:
+        lately = erasure.any_since(session, now - LATELY)
+    return leave_no_copies(engine, rewrite=lately)

@@ -1,0 +1,65 @@
+"""What has to be gone after its time? Looked at once a day, by whichever clock; twice does no harm.
+
+Each thing is done in short transactions of its own, so that no page and no sender waits for it. One that is interrupted
+is finished by the next run.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from newsletter import farewell
+from newsletter.db import writing
+from subscribers import consent, limits, preferences, signup
+
+CHUNK = 100  # readers forgotten in one transaction
+
+
+@dataclass(frozen=True)
+class Tidied:
+    """What one run did."""
+
+    forgotten: int
+    """Addresses that nobody has confirmed in time."""
+    woken: int
+    """Readers whose rest is over."""
+    shortened: int
+    """Steps of consent of which it is no longer kept from where exactly they came."""
+    counts: int
+    """Counts of attempts that say nothing any more."""
+
+
+def tidy(engine: Engine, now: datetime) -> Tidied:
+    """Do what is due now, and return what was."""
+    done = Tidied(
+        forgotten=_until_none_is_left(engine, lambda session: _forget_unconfirmed(session, now)),
+        woken=_once(engine, lambda session: preferences.wake(session, now)),
+        shortened=_until_none_is_left(engine, lambda session: consent.shorten(session, now)),
+        counts=_once(engine, lambda session: limits.tidy(session, now)),
+    )
+    farewell.tidy(engine, now)
+    return done
+
+
+def _forget_unconfirmed(session: Session, now: datetime) -> int:
+    readers = signup.unconfirmed(session, now, CHUNK)
+    for reader in readers:
+        farewell.forget(session, reader, now)
+    return len(readers)
+
+
+def _once(engine: Engine, act: Callable[[Session], int]) -> int:
+    with writing(engine) as session:
+        count = act(session)
+        session.commit()
+    return count
+
+
+def _until_none_is_left(engine: Engine, act: Callable[[Session], int]) -> int:
+    total = 0
+    while count := _once(engine, act):
+        total += count
+    return total
