@@ -7,12 +7,13 @@ is finished by the next run.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Engine
 from sqlmodel import Session
 
 from newsletter import farewell
-from newsletter.db import writing
+from newsletter.db import reading, writing
 from subscribers import consent, limits, preferences, signup
 
 CHUNK = 100  # readers forgotten in one transaction
@@ -37,7 +38,7 @@ def tidy(engine: Engine, now: datetime) -> Tidied:
     done = Tidied(
         forgotten=_until_none_is_left(engine, lambda session: _forget_unconfirmed(session, now)),
         woken=_once(engine, lambda session: preferences.wake(session, now)),
-        shortened=_until_none_is_left(engine, lambda session: consent.shorten(session, now)),
+        shortened=_shorten(engine, now),
         counts=_once(engine, lambda session: limits.tidy(session, now)),
     )
     farewell.tidy(engine, now)
@@ -49,6 +50,17 @@ def _forget_unconfirmed(session: Session, now: datetime) -> int:
     for reader in readers:
         farewell.forget(session, reader, now)
     return len(readers)
+
+
+def _shorten(engine: Engine, now: datetime) -> int:
+    total = after = 0
+    while True:
+        with reading(engine) as session:  # a million steps are passed over, and nobody waits for it
+            numbers = consent.to_shorten(session, now, after)
+        if not numbers:
+            return total
+        total += _once(engine, partial(consent.shorten, numbers=numbers))
+        after = numbers[-1]
 
 
 def _once(engine: Engine, act: Callable[[Session], int]) -> int:

@@ -4,6 +4,7 @@ Two things alone take something away from a row: after 90 days network and user 
 reader empties what could name them. What happened, when and to which words stays.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -39,7 +40,7 @@ AGREED = frozenset({CONFIRMED, IMPORTED, ADDED, RETURNED})
 
 WHOLE_FOR: Final = timedelta(days=90)
 """How long it is kept in full from where something was said."""
-CHUNK = 500  # rows that `shorten` changes at once
+CHUNK = 500  # rows that are shortened at once; SQLite may be built with a limit of 999 values
 
 
 @dataclass(frozen=True)
@@ -113,20 +114,26 @@ def history(session: Session, subscriber_id: int) -> list[Consent]:
     return list(session.exec(query))
 
 
-def shorten(session: Session, now: datetime) -> int:
-    """Keep of network and user agent only what leads to no single person, where they are older than WHOLE_FOR.
-
-    At most CHUNK rows, so that nobody waits long; return how many: call again, each time in a transaction of its own,
-    until it is none. The caller commits.
-    """
-    # What was shortened has none of these signs any more; so it is found once, and never again.
+def to_shorten(session: Session, now: datetime, after: int) -> list[int]:
+    """The next CHUNK steps, from behind the id `after`, of which network or user agent are to be shortened."""
+    # What was shortened has none of these signs any more. Ever further on, because most steps were shortened long ago
+    # and all of them would be passed over for each chunk anew.
     whole = or_(
         col(Consent.network).is_not(None) & col(Consent.network).not_like("%/%"),
         col(Consent.user_agent).contains("/"),
         col(Consent.user_agent).contains("("),
         col(Consent.user_agent).contains(")"),
     )
-    query = select(Consent).where(col(Consent.at) < now - WHOLE_FOR, whole).order_by(col(Consent.id)).limit(CHUNK)
+    query = select(Consent.id).where(col(Consent.id) > after, col(Consent.at) < now - WHOLE_FOR, whole)
+    return [number for number in session.exec(query.order_by(col(Consent.id)).limit(CHUNK)) if number is not None]
+
+
+def shorten(session: Session, numbers: Sequence[int]) -> int:
+    """Keep of these steps' network and user agent only what leads to no single person. The caller commits.
+
+    Return how many; one that somebody has locked, who may be erasing it, is left to the next time.
+    """
+    query = select(Consent).where(col(Consent.id).in_(numbers)).with_for_update(skip_locked=True)
     steps = session.exec(query).all()
     for step in steps:
         step.network = shortened_network(step.network)

@@ -52,7 +52,7 @@ class Suppression(Table, table=True):
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    fingerprint: str
+    fingerprint: str = Field(index=True)
     """Of the address, see `fingerprint`."""
     reason: str
     source: str

@@ -124,6 +124,7 @@ def upgrade() -> None:
         sa.CheckConstraint("(lifted_at IS NULL) = (lifted_because IS NULL)", name=op.f("ck_suppressions_lifted")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_suppressions")),
     )
+    op.create_index(op.f("ix_suppressions_fingerprint"), "suppressions", ["fingerprint"], unique=False)
     op.create_index(
         "ix_suppressions_in_force",
         "suppressions",

@@ -96,7 +96,7 @@ def look(site: Here, token: str) -> Response:
     responses=answers(404, 410, 503),
 )
 def data(site: Here, token: str) -> Response:
-    """All that we hold of the reader, as a file."""
+    """All that we hold of the reader: to be read in the browser, and kept as a file."""
     try:
         reader, _ = site.assembly.tokens.read_passing(PREFERENCES, token, site.clock())
     except Expired:
@@ -111,7 +111,7 @@ def data(site: Here, token: str) -> Response:
     return Response(
         json.dumps(held, ensure_ascii=False, indent=2) + "\n",
         media_type="application/json",
-        headers={**PRIVATE, "Content-Disposition": 'attachment; filename="what-we-hold-of-you.json"'},
+        headers={**PRIVATE, "Content-Disposition": 'inline; filename="what-we-hold-of-you.json"'},
     )
 
 

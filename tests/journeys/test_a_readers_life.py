@@ -144,6 +144,10 @@ def choose(town: Town, at: Visit) -> None:
     at.see("Your own page")
     expect(at.page.get_by_role("status")).to_be_visible()
     assert town.document("subscribers", "show", READER)["muted_categories"] == ["Agents"]
+    with at.page.expect_popup() as seen:
+        at.page.get_by_role("link", name="See it").click()
+    expect(seen.value.get_by_text('"signed_up"')).to_be_visible()
+    seen.value.close()
     with at.page.expect_download() as held:
         at.page.get_by_role("link", name="Download it").click()
     document = json.loads(Path(held.value.path()).read_text())

@@ -258,7 +258,7 @@ def test_what_we_hold_comes_as_a_file(client: TestClient, assembly: Assembly) ->
     client.post(key_to(assembly, PREFERENCES, reader), data={"do": "leave"})
     answer = client.get(key_to(assembly, PREFERENCES, reader) + "/data")
     assert answer.headers["content-type"] == "application/json"
-    assert answer.headers["content-disposition"].startswith("attachment;")
+    assert answer.headers["content-disposition"].startswith("inline; filename=")
     assert answer.headers["cache-control"] == "no-store"
     held = json.loads(answer.text)
     assert (held["email"], held["status"]) == ("ada@example.com", "unsubscribed")
