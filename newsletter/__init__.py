@@ -2,7 +2,8 @@
 
 Read in this order:
 
-* `weekly`: the main use case: draft, approve, send and reconcile one week's issue
+* `weekly`: the main use case: draft, preview and approve one week's issue
+* `outgoing`: how an approved issue goes out: send, go on, reconcile
 * `welcome`: letters to one person: confirm, welcome, your own page, your new address
 * `wording`: the words to which readers agree
 * `departures`: who has left at the provider, or must not be written to

@@ -15,13 +15,15 @@ import sqlalchemy
 from sqlalchemy import Column, Connection, Engine, MetaData, String, TypeDecorator, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
 
 BUSY_TIMEOUT = 30_000  # milliseconds that a SQLite transaction waits for another one's write lock
 PATIENCE = 2_000  # milliseconds that tidying a SQLite file waits for readers; writers wait as long
 CHUNK = 4 * 1024 * 1024  # bytes of a file that are searched at a time
+
+DEADLOCK = "40P01"  # PostgreSQL's word for two transactions that wait for each other
 
 WANTED = "wants sqlite:///FILE or postgresql://USER@HOST/NAME"
 
@@ -76,6 +78,14 @@ def open_engine(url: str) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def lost_a_race(error: DBAPIError) -> bool:
+    """Whether a transaction ended because another one was in its way: done again, it sees what that one did.
+
+    Both have added the same, or each waited for the other and the database has let this one go.
+    """
+    return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", None) == DEADLOCK
 
 
 def only_reads(session: Session) -> bool:

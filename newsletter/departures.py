@@ -13,9 +13,10 @@ from itertools import islice
 from typing import Final
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
-from newsletter.db import reading, writing
+from newsletter.db import lost_a_race, reading, writing
 from newsletter.delivery.provider import Listed, Why
 from newsletter.post import Post
 from newsletter.tracking.postmark import LetGo
@@ -35,6 +36,8 @@ NO_ISSUES: Final = (PENDING, UNSUBSCRIBED, ERASED)
 """Who has nothing to leave: before they get an issue they have to say, later than this, that they want it."""
 
 CHUNK = 200  # entries of the list that one transaction takes; all new, it keeps other writers waiting for 0.4 s
+
+TRIES = 3  # at a chunk, where another transaction is in its way
 
 LEFT: Final = "left"
 KEPT_OUT: Final = "suppressed"
@@ -97,7 +100,7 @@ def hear(session: Session, said: Listed | LetGo, issues: str, now: datetime) -> 
     address = _address(said.email)
     if address is None:
         return Heard(UNREADABLE)
-    reader = subscriber.find(session, address)
+    reader = subscriber.find_locked(session, address)  # two may say the same at once
     number = reader.id if reader else None
     if isinstance(said, LetGo):
         return Heard(LET_GO, number)
@@ -106,7 +109,6 @@ def hear(session: Session, said: Listed | LetGo, issues: str, now: datetime) -> 
     if said.why != "left":
         return Heard(_keep_out(session, address, reader, said, now), number)
     assert reader is not None  # or it would have been passed over
-    session.refresh(reader, with_for_update=True)  # two may say the same at once
     return Heard(_take_off(session, reader, said, now), number)
 
 
@@ -126,14 +128,34 @@ def poll(engine: Engine, post: Post, now: datetime) -> Polled:
             polled.outcomes += outcomes
             if not news:
                 continue  # as on most days, and so nobody waits for this writer
-            with writing(engine) as session:
-                heard = [hear(session, said, post.stream, now) for said in news]
-                session.commit()
+            heard = _hear_all(engine, news, post.stream, now)
             polled.outcomes.update(each.outcome for each in heard)
             polled.came_back += [
                 said.email for said, each in zip(news, heard, strict=True) if each.outcome == CAME_BACK
             ]
     return polled
+
+
+def _hear_all(engine: Engine, news: Sequence[Listed], issues: str, now: datetime) -> list[Heard]:
+    """Do what a chunk says, in one transaction; again where another one was in its way."""
+    for left in reversed(range(TRIES)):
+        try:
+            with writing(engine) as session:
+                _lock_readers(session, news)
+                heard = [hear(session, said, issues, now) for said in news]
+                session.commit()
+                return heard
+        except DBAPIError as error:
+            if not left or not lost_a_race(error):
+                raise
+    raise AssertionError
+
+
+def _lock_readers(session: Session, news: Sequence[Listed]) -> None:
+    """Lock a chunk's readers in the one order in which all lock many, so that no two wait for each other."""
+    keys = {address.key for said in news if (address := _address(said.email))}
+    readers = select(Subscriber.id).where(col(Subscriber.address_key).in_(keys)).order_by(col(Subscriber.id))
+    session.exec(readers.with_for_update()).all()
 
 
 def _passed_over(said: Listed, issues: str, *, known: bool) -> str | None:

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
-from newsletter.db import reading, writing
+from newsletter.db import lost_a_race, reading, writing
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import Delivery, StoredLetter
 from newsletter.delivery.send import Sending, send
@@ -38,7 +38,7 @@ CIRCLES: Final = {CONFIRM: NOT_YET, WELCOME: MEMBERS, LINK: KNOWN, ADDRESS: MOVI
 """Kind of letter -> whom it may go to."""
 
 PAGE = 200  # sign-ups read at a time
-TRIES = 3  # to attend to a sign-up whose address comes on the list by another way at the same moment
+TRIES = 3  # to attend to a sign-up, where another transaction is in its way
 ASK_EVERY: Final = timedelta(minutes=1)
 """How often the provider is asked about one letter of which copies are in doubt."""
 
@@ -165,8 +165,8 @@ def _attend_to_one(engine: Engine, desk: WelcomeDesk, sign_up_id: int, now: date
                 if wish:
                     queue(session, desk, _KINDS[wish.asks], wish.subscriber_id, now)
                 session.commit()
-        except IntegrityError:
-            if not left:
+        except DBAPIError as error:
+            if not left or not lost_a_race(error):
                 raise
         else:
             return

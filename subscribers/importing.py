@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, insert, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
+from newsletter.db import lost_a_race, writing
 from newsletter.db import reading as reading_from
-from newsletter.db import writing
 from subscribers.consent import IMPORTED, LEFT, SIGNED_UP, Consent
 from subscribers.csv_file import CsvFile, open_csv
 from subscribers.dialects import Reading, recognise
@@ -147,8 +147,8 @@ def _take(
                 plan = _decide(session, entries, prints, before, dry_run=False)
                 _write(session, plan, source, now)
                 session.commit()
-            except IntegrityError:  # since it was decided, somebody signed up; now they are known
-                if attempt == ATTEMPTS:
+            except DBAPIError as error:  # since it was decided, somebody signed up; now they are known
+                if attempt == ATTEMPTS or not lost_a_race(error):
                     raise
             else:
                 return plan
@@ -206,13 +206,15 @@ def _write(session: Session, plan: _Plan, source: str, now: datetime) -> None:
     steps: list[dict[str, Any]] = []
     for key, entry in plan.new.items():
         steps += _steps_of_new(numbers[key], entry, entry.source or source, now)
-    for key, entry in plan.leaving.items():
-        # Since it was decided they may have been erased, or have left by themselves.
-        willing = (col(Subscriber.id) == numbers.get(key), col(Subscriber.status).not_in(FINAL))
+    # In one order, as whoever else locks many readers does.
+    for key, entry in sorted(plan.leaving.items(), key=lambda item: numbers.get(item[0], 0)):
+        # Since it was decided they may have been erased, which leaves no address, or have left by themselves.
+        willing = (col(Subscriber.address_key) == key, col(Subscriber.status).not_in(FINAL))
         moved = {"status": entry.standing.status, "since": entry.since or now, "paused_until": None}
-        gone = connection.execute(update(Subscriber).where(*willing).values(moved)).rowcount
+        leave = update(Subscriber).where(*willing).values(moved).returning(col(Subscriber.id))
+        gone = connection.execute(leave).scalar_one_or_none()
         if gone and entry.standing.status == UNSUBSCRIBED:
-            steps.append(_step(numbers[key], LEFT, entry.source or source, entry.since or now))
+            steps.append(_step(gone, LEFT, entry.source or source, entry.since or now))
     if steps:
         connection.execute(insert(Consent), steps)
     if plan.suppressed:

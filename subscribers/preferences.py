@@ -128,8 +128,10 @@ def move_address(
 
     Links in letters to the old address stay good, since they name the reader. The caller commits.
     """
-    change = session.get(AddressChange, change_id, with_for_update=True)
+    change = session.get(AddressChange, change_id)
     subscriber = session.get(Subscriber, change.subscriber_id, with_for_update=True) if change else None
+    # Once more: while we waited for the reader's row, it may have been made or dropped.
+    change = session.get(AddressChange, change_id, with_for_update=True, populate_existing=True)
     if change is None or subscriber is None or subscriber.status in (SUPPRESSED, ERASED):
         return Moved.GONE, None
     address = Address(change.email, change.address_key)

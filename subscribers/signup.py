@@ -15,7 +15,7 @@ from newsletter.db import Table
 from subscribers import consent, limits, suppression
 from subscribers.address import Address
 from subscribers.consent import Consent, Whence, Words
-from subscribers.subscriber import ACTIVE, PAUSED, PENDING, UNSUBSCRIBED, Subscriber, add, find, move
+from subscribers.subscriber import ACTIVE, PAUSED, PENDING, UNSUBSCRIBED, Subscriber, add, find_locked, move
 from subscribers.whence import network_of
 
 MOST_OF_A_NETWORK: Final = 20  # sign-ups in PER
@@ -107,15 +107,16 @@ def attend(session: Session, sign_up_id: int, now: datetime) -> Wish | None:
     it. The caller commits. Raises IntegrityError where the address came on the list by another way at the same moment;
     then roll back and try again.
     """
-    sign_up = session.get(SignUp, sign_up_id, with_for_update={"skip_locked": True})
+    waiting = session.get(SignUp, sign_up_id)
+    reader = find_locked(session, Address(waiting.email, waiting.address_key)) if waiting else None
+    sign_up = session.get(SignUp, sign_up_id, with_for_update={"skip_locked": True}, populate_existing=True)
     if sign_up is None:
         return None
     session.delete(sign_up)
     address = Address(email=sign_up.email, key=sign_up.address_key)
     if suppression.in_force(session, address):
         return None
-    reader = find(session, address) or add(session, address, PENDING, now)
-    session.refresh(reader, with_for_update=True)
+    reader = reader or add(session, address, PENDING, now)
     asks = wanted_letter(reader)
     if asks is None:
         return None

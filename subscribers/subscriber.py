@@ -78,6 +78,15 @@ def find(session: Session, address: Address) -> Subscriber | None:
     return session.exec(select(Subscriber).where(Subscriber.address_key == address.key)).one_or_none()
 
 
+def find_locked(session: Session, address: Address) -> Subscriber | None:
+    """The same, and nobody else changes or erases them until the transaction ends.
+
+    Whoever changes a reader locks this row first, and only then what belongs to it: so two never wait for each other.
+    """
+    query = select(Subscriber).where(Subscriber.address_key == address.key).with_for_update()
+    return session.exec(query.execution_options(populate_existing=True)).one_or_none()
+
+
 def add(session: Session, address: Address, status: str, now: datetime) -> Subscriber:
     """Put a new address on the list. The caller has looked (`find`) whether it is there."""
     subscriber = Subscriber(email=address.email, address_key=address.key, status=status, since=now)

@@ -16,7 +16,7 @@ from newsletter.db import Table, is_sqlite, one_of
 from subscribers import consent
 from subscribers.address import Address
 from subscribers.fingerprint import Fingerprints
-from subscribers.subscriber import ACTIVE, PENDING, SUPPRESSED, UNSUBSCRIBED, Subscriber, find, move
+from subscribers.subscriber import ACTIVE, PENDING, SUPPRESSED, UNSUBSCRIBED, Subscriber, find_locked, move
 
 HARD_BOUNCE: Final = "hard_bounce"
 COMPLAINT: Final = "complaint"
@@ -69,6 +69,7 @@ def suppress(session: Session, address: Address, reason: str, source: str, now: 
     takes the place of another reason in force, because it weighs more when somebody lifts it.
     """
     fingerprint = Fingerprints(session).of(address)
+    subscriber = find_locked(session, address)
     # Two messages about one address may come at the same moment, and must not stumble over each other.
     insert = (sqlite.insert if is_sqlite(session.connection()) else postgresql.insert)(Suppression)
     added = session.exec(
@@ -81,9 +82,7 @@ def suppress(session: Session, address: Address, reason: str, source: str, now: 
         if known and known.reason != COMPLAINT:
             known.reason, known.source, known.at = reason, source, now
             session.add(known)
-    subscriber = find(session, address)
     if subscriber:
-        session.refresh(subscriber, with_for_update=True)
         move(subscriber, SUPPRESSED, now)
         session.add(subscriber)
     return added is not None
@@ -120,11 +119,11 @@ def lift(session: Session, address: Address, because: str, now: datetime) -> boo
     """
     if not because.strip():
         raise ValueError("say why the suppression is lifted")
+    subscriber = find_locked(session, address)
     suppression = in_force(session, address)
     if suppression:
         suppression.lifted_at, suppression.lifted_because = now, because.strip()
         session.add(suppression)
-    subscriber = find(session, address)
     suppressed = subscriber is not None and subscriber.status == SUPPRESSED
     if subscriber and suppressed:
         status = _status_of_words(session, subscriber)

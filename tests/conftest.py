@@ -17,6 +17,9 @@ from sqlalchemy import Engine
 
 from newsletter import migrations
 from newsletter.db import open_engine
+from newsletter.sandbox.server import Sandbox
+from newsletter.welcome import WelcomeDesk
+from tests.newsroom import RULES, post
 from tests.postgres import Cluster, find_programs
 
 LOOPBACK = ("127.", "::1", "localhost")
@@ -108,3 +111,22 @@ def sqlite_engine(new_database: Callable[[str], str]) -> Iterator[Engine]:
     engine = open_engine(new_database("sqlite"))
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A provider that takes everything, on a free port."""
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Path:
+    """A folder for letters as files."""
+    return tmp_path / "outbox"
+
+
+@pytest.fixture
+def desk(outbox: Path) -> WelcomeDesk:
+    """Writes letters to one person into the outbox."""
+    return WelcomeDesk(RULES.masthead, post(outbox))

@@ -2,7 +2,6 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -40,23 +39,7 @@ from tests.letterbox import (
     states,
     token_in,
 )
-from tests.newsroom import LINKS, MONDAY, RULES, TUESDAY, W47, approve, at, draft, post, publish, subscribe
-
-
-@pytest.fixture
-def outbox(tmp_path: Path) -> Path:
-    return tmp_path / "outbox"
-
-
-@pytest.fixture
-def desk(outbox: Path) -> WelcomeDesk:
-    return WelcomeDesk(RULES.masthead, post(outbox))
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
+from tests.newsroom import LINKS, MONDAY, RULES, TUESDAY, W47, approve, at, draft, publish, subscribe
 
 
 def test_an_issue_that_is_going_out_keeps_no_confirmation_waiting(

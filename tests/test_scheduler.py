@@ -57,17 +57,6 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_database: Callab
     structlog.reset_defaults()
 
 
-@pytest.fixture
-def outbox(tmp_path: Path) -> Path:
-    return tmp_path / "outbox"
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
 def at_sandbox(sandbox: Sandbox) -> dict[str, str]:
     return {
         "provider": "postmark",

@@ -1,7 +1,6 @@
 """Letters to one person: each wish is one letter, to whom it may go and with what they need."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,23 +35,7 @@ from tests.letterbox import (
     text_of,
     token_in,
 )
-from tests.newsroom import LINKS, MONDAY, RULES, TUESDAY, W47, approve, at, draft, post, publish, set_status, subscribe
-
-
-@pytest.fixture
-def outbox(tmp_path: Path) -> Path:
-    return tmp_path / "outbox"
-
-
-@pytest.fixture
-def desk(outbox: Path) -> WelcomeDesk:
-    return WelcomeDesk(RULES.masthead, post(outbox))
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
+from tests.newsroom import LINKS, MONDAY, RULES, TUESDAY, W47, approve, at, draft, publish, set_status, subscribe
 
 
 def test_a_sign_up_becomes_a_pending_reader_and_one_letter_whose_link_confirms(

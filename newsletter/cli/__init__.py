@@ -2,6 +2,6 @@
 
 * `app`: all commands together, and how errors end
 * `console`: what commands print, and where
-* `provider_list`: one command more for the readers: what the provider knows of them
 * `comparisons`, `issues`, `readers`, `system`: a group of commands each
+* `transfer`, `provider_list`: three commands more for the readers: in, out, and what the provider knows of them
 """

@@ -67,46 +67,36 @@ def say_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[Accounting], None]]:
     """Show how a send gets on, for as long as the block runs; yields what to call with each new accounting."""
+    with _shown(what) as show:
+        yield lambda books: show(books.audience - books.unsettled, books.audience, f", {books.in_doubt} in doubt")
+
+
+@contextmanager
+def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how far something got of a known number of steps; yields what to call with how many are done."""
+    with _shown(what) as show:
+        yield lambda done: show(done, total, "")
+
+
+@contextmanager
+def _shown(what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Show how far something is: so many, of so many, and on a plain line what else there is to say."""
     if not _stderr.is_terminal:
         yield _plain_lines(what)
         return
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=_stderr, transient=True) as bar:
         task = bar.add_task(what, total=None)
-        yield lambda books: bar.update(task, total=books.audience, completed=books.audience - books.unsettled)
+        yield lambda done, total, _: bar.update(task, total=total, completed=done)
 
 
-@contextmanager
-def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show how far something got of a known number of steps; yields what to call with how many are done."""
-    if not _stderr.is_terminal:
-        yield _counted_lines(what, total)
-        return
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=_stderr, transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
-
-
-def _counted_lines(what: str, total: int) -> Callable[[int], None]:
+def _plain_lines(what: str) -> Callable[[int, int, str], None]:
     last = time.monotonic()
 
-    def show(done: int) -> None:
+    def show(done: int, total: int, more: str) -> None:
         nonlocal last
         if time.monotonic() - last >= LINE_EVERY:
             last = time.monotonic()
-            tell(f"{what}: {done} of {total}")
-
-    return show
-
-
-def _plain_lines(what: str) -> Callable[[Accounting], None]:
-    last = time.monotonic()
-
-    def show(books: Accounting) -> None:
-        nonlocal last
-        if time.monotonic() - last >= LINE_EVERY:
-            last = time.monotonic()
-            tell(f"{what}: {books.audience - books.unsettled} of {books.audience}, {books.in_doubt} in doubt")
+            tell(f"{what}: {done} of {total}{more}")
 
     return show

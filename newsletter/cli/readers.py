@@ -33,7 +33,7 @@ def add(
     """Add one reader who has agreed elsewhere."""
     parsed, now = _parsed(address), datetime.now(UTC)
     with closing(assemble()) as assembly, writing(assembly.engine) as session:
-        known = subscriber.find(session, parsed)
+        known = subscriber.find_locked(session, parsed)
         suppressed = suppression.in_force(session, parsed)
         if suppressed:
             fail(

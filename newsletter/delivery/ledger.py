@@ -206,6 +206,8 @@ def draw_up(session: Session, stored: StoredLetter, variant_of: Mapping[str, int
         else_=0,
     )
     members = member_ids().where(~nothing_left)
+    # In one order, as whoever else locks many readers does: each row refers to its reader, and so locks them a little.
+    members = members.order_by(col(Subscriber.id))
     members = members.add_columns(literal(stored.id), variant, literal(QUEUED), literal(False))
     columns = ["subscriber_id", "letter_id", "variant", "state", "passing"]
     session.connection().execute(insert(Delivery).from_select(columns, members))

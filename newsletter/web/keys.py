@@ -7,7 +7,7 @@ from typing import Final
 
 from fastapi import Response
 
-from newsletter.web.site import Site, notice, page
+from newsletter.web.site import Site, notice
 
 PRIVATE: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
 """The address of these pages is a key: nobody else is to hear of it."""
@@ -50,4 +50,4 @@ def sent_to_you(site: Site) -> Response:
 
 def sign_up_again(site: Site, title: str, *paragraphs: str) -> Response:
     """To what cannot be done any more, but may begin anew."""
-    return page(site, "again.html", headers=PRIVATE, title=title, paragraphs=paragraphs)
+    return notice(site, title, *paragraphs, headers=PRIVATE, begins_anew=True)

@@ -87,10 +87,16 @@ def page(
 
 
 def notice(
-    site: Site, title: str, *paragraphs: str, status: int = 200, headers: Mapping[str, str] | None = None
+    site: Site,
+    title: str,
+    *paragraphs: str,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    begins_anew: bool = False,
 ) -> HTMLResponse:
-    """A page that says one thing."""
-    return page(site, "notice.html", status, headers, title=title, paragraphs=paragraphs)
+    """A page that says one thing, and leads on: to the latest issue, or to the sign-up for what begins anew."""
+    values = {"title": title, "paragraphs": paragraphs, "begins_anew": begins_anew}
+    return page(site, "notice.html", status, headers, **values)
 
 
 def cached(request: Request, answer: Response) -> Response:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,6 @@ from tests.delivery.readers import ENVELOPE, NOW, books, drawn_up, recipient
 
 SOON = timedelta(milliseconds=300)
 NEVER = timedelta(days=1)
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
 
 
 def clock() -> datetime:

@@ -1,7 +1,6 @@
 """A letter in variants: each batch is of one, each is loaded when its turn comes, and everybody gets theirs once."""
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -22,12 +21,6 @@ from subscribers.subscriber import Subscriber
 from tests.delivery.faulty_line import LOSE_ANSWER, LOSE_REQUEST, FaultyLine
 from tests.delivery.readers import ENVELOPE, LETTER, NOW, add_readers, books, recipient
 from tests.delivery.test_send import NEVER, clock, copies, run, small_batches
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
 
 
 def variant(number: int) -> Letter:

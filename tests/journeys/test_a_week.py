@@ -2,11 +2,8 @@
 
 import email
 import email.policy
-import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -21,6 +18,7 @@ from newsletter.issues.week import Week
 from newsletter.sandbox.server import Sandbox
 from newsletter.web.app import create_app
 from newsletter.weekly import require
+from tests.journeys.town import Town
 
 ROOT = Path(__file__).parents[2]
 SEEDS = ROOT.parent / "shared" / "seeds"
@@ -28,45 +26,13 @@ READERS = "email,name\nana@example.com,Ana\nbo+news@example.org,Bo\nsean.o'brien
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-class Shell:
-    """The command line, in a folder of its own, with settings that point at the sandbox."""
-
-    def __init__(self, folder: Path, sandbox: Sandbox) -> None:
-        self.folder = folder
-        self.environment = os.environ | {
-            "NEWSLETTER_PROVIDER": "postmark",
-            "NEWSLETTER_POSTMARK_API_URL": sandbox.url,
-            "NEWSLETTER_POSTMARK_SERVER_TOKEN": sandbox.token,
-        }
-
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "newsletter", *arguments]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=pipe, stderr=pipe, text=True)
-
-    def run(self, *arguments: str) -> str:
-        process = self.start(*arguments)
-        output, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, output + errors
-        return output
-
-    def document(self, *arguments: str) -> Any:
-        return json.loads(self.run(*arguments, "--json"))
-
-
-@pytest.fixture
-def shell(tmp_path: Path, sandbox: Sandbox) -> Shell:
+def shell(tmp_path: Path, sandbox: Sandbox) -> Town:
     (tmp_path / "readers.csv").write_text(READERS)
-    return Shell(tmp_path, sandbox)
+    return Town(tmp_path, sandbox, f"sqlite:///{tmp_path / 'newsletter.db'}")
 
 
 @pytest.mark.skipif(not SEEDS.is_dir(), reason="the seed pages are not beside the project")
-def test_two_pages_reach_every_inbox_once(shell: Shell, sandbox: Sandbox) -> None:
+def test_two_pages_reach_every_inbox_once(shell: Town, sandbox: Sandbox) -> None:
     published = ("--published-at", "2026-11-18T09:00:00Z")
     assert shell.run("comparisons", "import", str(SEEDS), *published).count("new: ") == 2
     assert shell.run("comparisons", "import", str(SEEDS), *published).count("unchanged: ") == 2
@@ -98,16 +64,16 @@ def test_two_pages_reach_every_inbox_once(shell: Shell, sandbox: Sandbox) -> Non
     unsubscribe_from(shell, letter)
 
 
-def unsubscribe_from(shell: Shell, letter: Any) -> None:
+def unsubscribe_from(shell: Town, letter: Any) -> None:
     """Every link of a letter leads to a page, and the one-click header takes its reader off the list."""
     source = email.message_from_string(letter["Body"], policy=email.policy.default)
     one_click = source["List-Unsubscribe"].strip("<>")
     assert source["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    links = {word for word in letter["TextBody"].split() if word.startswith("http://127.0.0.1:8000/")}
+    links = {word for word in letter["TextBody"].split() if word.startswith(f"{shell.url}/")}
     assert one_click in links
     assert len(links) >= 4
-    with closing(assemble(database_url=f"sqlite:///{shell.folder / 'newsletter.db'}")) as assembly:
-        client = TestClient(create_app(assembly), base_url="http://127.0.0.1:8000")
+    with closing(assemble(**shell.settings)) as assembly:
+        client = TestClient(create_app(assembly), base_url=shell.url)
         for link in links:
             assert client.get(link).status_code == 200, link
         assert shell.document("subscribers", "show", source["To"])["status"] == "active"
@@ -115,7 +81,7 @@ def unsubscribe_from(shell: Shell, letter: Any) -> None:
     assert shell.document("subscribers", "show", source["To"])["status"] == "unsubscribed"
 
 
-def test_what_an_editor_previewed_is_byte_for_byte_what_goes_out(shell: Shell, sandbox: Sandbox) -> None:
+def test_what_an_editor_previewed_is_byte_for_byte_what_goes_out(shell: Town, sandbox: Sandbox) -> None:
     """The preview's reader is nobody; with a real reader's three values in place of hers the bytes are the same."""
     sample = ROOT / "newsletter" / "sample" / "comparisons.jsonl"
     shell.run("comparisons", "import", str(sample))
@@ -127,7 +93,7 @@ def test_what_an_editor_previewed_is_byte_for_byte_what_goes_out(shell: Shell, s
 
     (message,) = sandbox.messages
     model = message.fields()["TemplateModel"]
-    with closing(assemble(database_url=f"sqlite:///{shell.folder / 'newsletter.db'}")) as assembly:
+    with closing(assemble(**shell.settings)) as assembly:
         with reading(assembly.engine) as session:
             slot = require(session, Week.parse("2026-W47")).send_at
         nobody = assembly.post.sample_recipient(slot).values

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import product
@@ -38,12 +38,6 @@ from tests.delivery.readers import add_readers
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "newsletter" / "sample" / "comparisons.jsonl"
 WEEK = Week(2026, 47)
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
 
 
 def settings(database_url: str, api_url: str) -> dict[str, Any]:

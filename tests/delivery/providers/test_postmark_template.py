@@ -1,7 +1,6 @@
 """A letter as a template: what Postmark fills in is what we would have filled in, or there is no template."""
 
 import html
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
@@ -18,12 +17,6 @@ from newsletter.sandbox.server import Sandbox
 from tests.delivery.providers.letters import ENVELOPE, LETTER, new_batch, reader
 
 PIECES = st.lists(st.sampled_from(["{", "}", "%%NAME%%", "a", " ", "é", "\n", "%%"])).map("".join)
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
 
 
 @settings(max_examples=300, deadline=None)
