@@ -158,6 +158,8 @@ def confirm(
         return Confirmed.BEFORE
     if reader.status == UNSUBSCRIBED and made_at < reader.since.replace(second=0, microsecond=0):
         return Confirmed.OUTDATED
+    if suppression.in_force(session, Address(reader.email, reader.address_key)):
+        return Confirmed.NOBODY  # it came in at the moment in which the sign-up was attended to
     consent.note(session, subscriber_id, consent.CONFIRMED, source, now, words, whence)
     move(reader, ACTIVE, now)
     session.add(reader)

@@ -206,6 +206,7 @@ def test_after_an_erasure_no_table_holds_a_word_of_the_reader_and_all_rows_that_
         assert [(step.kind, step.at, step.words_version) for step in consent.history(session, known)] == [
             (consent.CONFIRMED, IN_W46, "words-1"),
             (consent.REASON, IN_W46, "words-1"),
+            (consent.LEFT, IN_W46, None),  # by a complaint, which an editor has lifted
         ]
         assert ledger.accounting(session, 1).refused == 1
         assert subscriber.find(session, ADA) is None

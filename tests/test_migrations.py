@@ -12,11 +12,12 @@ from sqlmodel import select
 
 from newsletter import migrations
 from newsletter.db import Table, is_sqlite, open_engine, reading, writing
+from newsletter.farewell import forget
 from newsletter.invariants import violations
 from subscribers import suppression
 from subscribers.address import parse_address
 from subscribers.subscriber import ERASED, Subscriber
-from tests.newsroom import draft, publish, table
+from tests.newsroom import MONDAY, draft, publish, subscribe, table
 from tests.postgres import Cluster
 
 UPGRADE = """
@@ -236,3 +237,20 @@ def test_a_key_that_another_reader_has_until_it_gets_its_own_is_no_obstacle(empt
             ("xy@gmail.com",),
             ("xy+a@gmail.com",),
         ]
+
+
+def test_who_was_erased_stays_so_when_the_older_program_was_brought_back_for_a_while(engine: Engine) -> None:
+    (ana, _) = subscribe(engine, ["ana@example.com", "bo@example.com"])
+    with writing(engine) as session:
+        forget(session, session.get_one(Subscriber, ana), MONDAY)
+        session.commit()
+    command.downgrade(migrations.config(engine), "0001")
+    with reading(engine) as session:
+        assert table(session, "SELECT email, status FROM subscribers WHERE email = ''") == [("", "unsubscribed")]
+    migrations.upgrade(engine)
+    with reading(engine) as session:
+        assert table(session, "SELECT address_key, status FROM subscribers ORDER BY id") == [
+            (f"erased:{ana}", "erased"),
+            ("bo@example.com", "active"),
+        ]
+        assert violations(session) == []

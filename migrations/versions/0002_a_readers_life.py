@@ -187,7 +187,10 @@ def _addresses_as_they_are_compared_now():
     bind = op.get_bind()
     unwilling = ("suppressed", "unsubscribed", "paused", "pending", "active")
     first, status = {}, {}
-    for row in bind.execute(sa.select(readers).order_by(readers.c.id)).all():
+    # Of who was erased before a downgrade, which had no word for it.
+    erased = readers.c.address_key.like("erased:%") & (readers.c.email == "")
+    bind.execute(sa.update(readers).where(erased).values(status="erased"))
+    for row in bind.execute(sa.select(readers).where(readers.c.email != "").order_by(readers.c.id)).all():
         domain = row.address_key.rpartition("@")[2]
         written = row.email.rpartition("@")[0].lower()
         key = f"{written}@{domain}"
@@ -209,6 +212,8 @@ def _addresses_as_they_are_compared_now():
         bind.execute(sa.update(consents).where(consents.c.subscriber_id == row.id).values(subscriber_id=kept.id))
         bind.execute(sa.update(deliveries).where(deliveries.c.subscriber_id == row.id).values(reason=None))
     for key, row in first.items():
+        if key == row.address_key:
+            continue  # as nearly all are
         bind.execute(sa.update(readers).where(readers.c.id == row.id).values(address_key=key))
 
 
@@ -218,10 +223,17 @@ def _suppressed_by_fingerprint_too(key):
     names = ("fingerprint", "reason", "source")
     suppressions = sa.table("suppressions", *map(sa.column, names), sa.column("at", TIME()))
     bind = op.get_bind()
-    for row in bind.execute(sa.select(readers).where(readers.c.status == "suppressed")).all():
-        fingerprint = hmac.digest(key, row.address_key.encode(), sha256).hex()
-        values = {"fingerprint": fingerprint, "reason": "manual", "source": "an earlier list", "at": row.since}
-        bind.execute(sa.insert(suppressions).values(values))
+    values = [
+        {
+            "fingerprint": hmac.digest(key, row.address_key.encode(), sha256).hex(),
+            "reason": "manual",
+            "source": "an earlier list",
+            "at": row.since,
+        }
+        for row in bind.execute(sa.select(readers).where(readers.c.status == "suppressed"))
+    ]
+    if values:
+        bind.execute(sa.insert(suppressions), values)
 
 
 def _no_address_in_what_a_provider_said():

@@ -1,8 +1,10 @@
 """What do commands print, and where? Results on stdout, everything else on stderr.
 
-With `--json` one document is all that stdout gets. A progress bar shows on a terminal, plain lines elsewhere.
+With `--json` one document is all that stdout gets. A progress bar shows on a terminal, plain lines elsewhere. Texts of
+others (a file's columns, a provider's words) work no terminal: what would change its colours or its title is spelled out.
 """
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +20,8 @@ from rich.table import Table
 
 from newsletter.delivery.ledger import Accounting
 
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but the line feed and the tabulator
+
 LINE_EVERY = 5.0  # seconds between plain progress lines
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -31,12 +35,12 @@ class Failure(Exception):  # noqa: N818  the name says what happened
 
 def say(text: str) -> None:
     """Print a result."""
-    print(text)
+    print(_harmless(text))
 
 
 def tell(text: str) -> None:
     """Print a remark, which is no result."""
-    _stderr.print(escape(text))
+    _stderr.print(escape(_harmless(text)))
 
 
 def fail(text: str) -> NoReturn:
@@ -53,7 +57,7 @@ def say_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under their headings. Where stdout is no terminal, nothing is cut to its width."""
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+        table.add_row(*("" if cell is None else escape(_harmless(str(cell))) for cell in row))
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=500)
@@ -100,3 +104,7 @@ def _plain_lines(what: str) -> Callable[[int, int, str], None]:
             tell(f"{what}: {done} of {total}{more}")
 
     return show
+
+
+def _harmless(text: str) -> str:
+    return CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

@@ -96,8 +96,9 @@ def openapi(request: Request) -> Response:
     return JSONResponse(request.app.openapi(), headers={"Cache-Control": CACHED})
 
 
+# Not in one of the threads, all of which may be waiting for the database.
 @router.api_route("/healthz", methods=["GET", "HEAD"], response_class=JSONResponse)
-def healthz() -> Response:
+async def healthz() -> Response:
     """Whether the process is up."""
     return JSONResponse({"status": "up"})
 
@@ -154,7 +155,9 @@ async def _not_found(request: Request, _: Exception) -> Response:
 
 
 async def _database_away(request: Request, error: Exception) -> Response:
-    log.warning("database error", path=request.url.path, error=type(error).__name__)
+    # The route and not the path, which may hold a reader's key.
+    route = getattr(request.scope.get("route"), "path", None)
+    log.warning("database error", route=route, error=type(error).__name__)
     return notice(
         site_of(request),
         "Back in a moment",

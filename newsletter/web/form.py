@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
+from python_multipart.multipart import parse_options_header
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
@@ -42,6 +43,8 @@ async def read(request: Request) -> Sent:
     """Read a form, urlencoded or multipart; files in it are passed over. Raises HTTPException 413."""
     if int(request.headers.get("content-length", "0")) > MOST:  # servers let only numbers through
         raise HTTPException(413)
+    if not _is_utf8(request):
+        return Sent()
     size = 0
 
     async def receive() -> Message:
@@ -69,6 +72,16 @@ async def read(request: Request) -> Sent:
 
 Form = Annotated[Sent, Depends(read)]
 """What a form has sent, as a parameter of an endpoint."""
+
+
+def _is_utf8(request: Request) -> bool:
+    """Whether a form is in UTF-8, as those of browsers are.
+
+    Other encodings are not read: who sends a form could choose any of Python's, and some of them take a second for one,
+    or make characters of it that no page can show.
+    """
+    _, options = parse_options_header(request.headers.get("content-type", ""))
+    return options.get(b"charset", b"utf-8").lower() in (b"utf-8", b"utf8")
 
 
 def whence(request: Request) -> Whence:

@@ -54,6 +54,7 @@ def open_site(assembly: Assembly, clock: Clock) -> Site:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
     settings = assembly.settings
     # Pages link to each other by path, so that they also work at an address other than the public one; a path in
@@ -65,6 +66,10 @@ def open_site(assembly: Assembly, clock: Clock) -> Site:
         "sign_up": wording.sign_up(settings.name),
         "style_version": sha256(style.encode()).hexdigest()[:12],
     }
+    # All of them now, and never again: an upgrade puts new ones on the disk before this process is restarted, and they
+    # would meet old code.
+    for name in templates.list_templates(["html"]):
+        templates.get_template(name)
     postman = Postman(assembly, clock)
     return Site(assembly, clock, assembly.bare_engine, migrations.newest(), templates, style, postman)
 

@@ -77,3 +77,12 @@ def test_a_reader_who_asked_for_a_rest_is_not_brought_back_by_an_editor(newslett
     assert (done.status, done.out) == (1, "")
     assert "paused" in done.err
     assert statuses(newsletter) == {"bo@example.com": "paused"}
+
+
+@pytest.mark.parametrize("command", ["show", "import"])
+def test_a_files_words_do_not_work_the_terminal(newsletter: Newsletter, command: str) -> None:
+    file = write("x.csv", "email,source,muted_categories,\x1b[2Jodd\nana@example.com,\x1b]0;mine\x07,\x1b[5m\x9bagents,\n")
+    imported = newsletter("subscribers", "import", file)
+    printed = imported.err if command == "import" else newsletter("subscribers", "show", "ana@example.com").ok()
+    assert not {"\x1b", "\x07", "\x9b"} & set(printed)
+    assert r"\x1b" in printed

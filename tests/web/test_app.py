@@ -119,6 +119,59 @@ def test_a_database_that_is_away_is_told_plainly(tmp_path: Path, make_assembly: 
         assert "folder" not in answer.text
 
 
+def test_no_log_line_about_the_database_holds_a_readers_key(tmp_path: Path, make_assembly: MakeAssembly) -> None:
+    assembly = make_assembly(database_url=f"sqlite:///{tmp_path}/no/such/folder.db")
+    client = browser(assembly)
+    keys = [key_to(assembly, purpose, 1) for purpose in (CONFIRM, PREFERENCES, ADDRESS)]
+    with capture_logs() as lines:
+        for path in (*keys, f"{way_out(assembly, 1)}/undo", f"{way_out(assembly, 1)}/reason", "/subscribe"):
+            assert client.post(path, data={"email": "ana@example.com"}).status_code == 503
+    assert [line["route"] for line in lines] == [
+        "/confirm/{token}",
+        "/preferences/{token}",
+        "/address/{token}",
+        "/unsubscribe/{token}/undo",
+        "/unsubscribe/{token}/reason",
+        "/subscribe",
+    ]
+    assert not any(path.split("/")[2] in repr(lines) for path in (*keys, way_out(assembly, 1)))
+
+
+def test_a_process_says_that_it_is_up_while_every_thread_waits_for_the_database(
+    assembly: Assembly, tmp_path: Path
+) -> None:
+    threads = 40  # that the web server has for pages; more may come in than that
+    with closing(sqlite3.connect(assembly.engine.url.database or "", isolation_level=None)) as busy:
+        busy.execute("BEGIN IMMEDIATE")
+        with serving(create_app(assembly)) as port, ThreadPoolExecutor(threads + 5) as readers:
+            url = f"http://127.0.0.1:{port}"
+            form = {"email": "ana@example.com"}
+            waiting = [readers.submit(requests.post, f"{url}/subscribe", form) for _ in range(threads + 5)]
+            try:
+                with pytest.raises(requests.Timeout):  # as soon as a page has no thread, all of them wait
+                    while True:
+                        requests.get(f"{url}/style.css", timeout=1)
+                assert requests.get(f"{url}/healthz", timeout=5).json() == {"status": "up"}
+            finally:
+                busy.execute("ROLLBACK")
+            assert {each.result().status_code for each in waiting} <= {200, 429}
+
+
+def test_pages_that_an_upgrade_brings_do_not_meet_the_old_program(
+    assembly: Assembly, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = tmp_path / "pages"
+    shutil.copytree(site.PAGES, pages)
+    monkeypatch.setattr(site, "PAGES", pages)
+    client = browser(assembly)
+    assert client.get("/subscribe").status_code == 200
+    for each in pages.glob("*.html"):
+        each.write_text("{{ what_only_the_new_program_knows }}")
+        os.utime(each, (1, 1))
+    assert client.get("/subscribe").status_code == 200
+    assert client.post(way_out(assembly, a_reader(assembly))).status_code == 200
+
+
 def test_it_is_made_from_the_environment_where_nothing_is_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,11 @@ from tests.web.world import MakeAssembly, Parsed, a_comparison, everything, key_
 NAME = "Weekly AI Tool Verdicts"
 
 
+def field(value: bytes) -> bytes:
+    """A form of one field, as multipart."""
+    return b"--x\r\nContent-Disposition: form-data; name=email\r\n\r\n" + value + b"\r\n--x--\r\n"
+
+
 @pytest.mark.parametrize(
     "written", ["", "   ", "ana", "ana@", "ana@example..com", "ana @example.com", "a\0b@example.com"]
 )
@@ -45,6 +50,9 @@ def test_what_was_written_is_text_on_the_page(client: TestClient) -> None:
             b"--x\r\nContent-Disposition: form-data; name=email\r\n\r\na@b.cd",
             "multipart/form-data; boundary=x; charset=no",
         ),
+        (field("a\ud800@example.com".encode("utf-7")), "multipart/form-data; boundary=x; charset=utf-7"),
+        (field(b"ana@example.com"), "multipart/form-data; boundary=x; charset=undefined"),
+        (field(b"ana@example.com"), 'multipart/form-data; boundary=x; charset="punycode"'),
         (b"&".join(b"a=%d" % n for n in range(2000)), "application/x-www-form-urlencoded"),
         (b"\xff\xfe", "\xff;;"),
     ],
@@ -55,6 +63,14 @@ def test_what_is_no_form_is_an_empty_one(
     answer = client.post("/subscribe", content=content, headers={b"Content-Type": kind_of_it.encode("latin-1")})
     assert answer.status_code == 422
     assert sign_ups(assembly) == []
+
+
+@pytest.mark.parametrize("charset", ["", "; charset=utf-8", "; charset=UTF-8", "; charset=utf8"])
+def test_a_form_in_parts_is_read_in_utf_8(client: TestClient, assembly: Assembly, charset: str) -> None:
+    kind_of_it = {"Content-Type": f"multipart/form-data; boundary=x{charset}"}
+    answer = client.post("/subscribe", content=field("lena@bücher.example".encode()), headers=kind_of_it)
+    assert answer.status_code == 200
+    assert [each.email for each in sign_ups(assembly)] == ["lena@bücher.example"]
 
 
 @pytest.mark.parametrize("chunked", [True, False])
