@@ -23,7 +23,7 @@ MOST_WEEKS: Final = 12
 """The longest rest, in weeks."""
 
 CHANGES_OF_A_READER: Final = 3
-CHANGES_TO_AN_ADDRESS: Final = 5
+CHANGES_TO_A_MAILBOX: Final = 5
 """How often an hour a reader may name another address, and one may be named by all readers together."""
 
 HOUR: Final = timedelta(hours=1)
@@ -117,7 +117,7 @@ def ask_address(session: Session, subscriber: Subscriber, address: Address, now:
         session.flush()
     session.add(named)
     session.flush()
-    within = limits.take(session, "address to move to", address.key, CHANGES_TO_AN_ADDRESS, HOUR, now)
+    within = limits.take(session, "mailbox to move to", address.mailbox, CHANGES_TO_A_MAILBOX, HOUR, now)
     return Asked.WRITE if within and not suppression.in_force(session, address) else Asked.SILENT
 
 

@@ -19,7 +19,7 @@ from subscribers.subscriber import ACTIVE, PAUSED, PENDING, UNSUBSCRIBED, Subscr
 from subscribers.whence import network_of
 
 MOST_OF_A_NETWORK: Final = 20  # sign-ups in PER
-MOST_FOR_AN_ADDRESS: Final = 5  # sign-ups in PER; more are dropped
+MOST_FOR_A_MAILBOX: Final = 5  # sign-ups in PER; more are dropped, or ana+1, ana+2 … would fill one with letters
 MOST_LETTERS: Final = 1  # of a kind to one address in PER, that anybody can make us write
 PER: Final = timedelta(hours=1)
 UNCONFIRMED_FOR: Final = timedelta(days=30)
@@ -70,14 +70,14 @@ class Confirmed(Enum):
 def ask(session: Session, address: Address, words: Words, whence: Whence, source: str, now: datetime) -> bool:
     """Take down what a form was sent; False where its network has sent too much within PER, and nothing is taken down.
 
-    `words`: what the form showed; `source`: which form it was. What goes beyond an address's own limit is dropped and
+    `words`: what the form showed; `source`: which form it was. What goes beyond a mailbox's own limit is dropped and
     not told. The list is not looked at, so the same statements run whoever is on it. The caller commits, also after
     False, so that attempts count.
     """
     network = network_of(whence.network)
     if network and not limits.take(session, "sign-up network", network, MOST_OF_A_NETWORK, PER, now):
         return False
-    if limits.take(session, "sign-up address", address.key, MOST_FOR_AN_ADDRESS, PER, now):
+    if limits.take(session, "sign-up mailbox", address.mailbox, MOST_FOR_A_MAILBOX, PER, now):
         sign_up = SignUp(
             email=address.email,
             address_key=address.key,

@@ -1,7 +1,7 @@
 """What do commands print, and where? Results on stdout, everything else on stderr.
 
 With `--json` one document is all that stdout gets. A progress bar shows on a terminal, plain lines elsewhere. Texts of
-others (a file's columns, a provider's words) work no terminal: what would change its colours or its title is spelled out.
+others (a file's columns, a provider's words) do not work the terminal: what would change its colours is spelled out.
 """
 
 import re

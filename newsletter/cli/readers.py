@@ -127,7 +127,7 @@ def list_(
 def unsubscribe(address: Email) -> None:
     """Take a reader off the list, at their wish."""
     with closing(assemble()) as assembly, writing(assembly.engine) as session:
-        reader = _known(session, address)
+        reader = subscriber.find_locked(session, _parsed(address)) or fail(f"{address}: unknown address")
         left = take_off(session, reader, "an editor, at the reader's wish", datetime.now(UTC))
         session.commit()
     say(f"{reader.email} has left the list" if left else f"{reader.email} had left before; nothing to do")

@@ -47,6 +47,7 @@ def environment() -> Environment:
         finalize=in_html,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,  # a program renders by the templates that it began with
     )
     made.filters.update(isolate=isolate, in_words=in_words)
     return made

@@ -54,6 +54,8 @@ class Said:
     part: str = ""
     written: str = ""
     """What was typed, to be mended."""
+    gone: frozenset[str] = frozenset()
+    """Texts that were erased, no copy of which is to lie about."""
 
     @property
     def is_wrong(self) -> bool:
@@ -142,14 +144,13 @@ def choose(request: Request, site: Here, token: str, form: Form) -> Response:
         if subscriber is None or subscriber.status == ERASED:
             return nobody(site)
         wish = form.one("do")
-        addresses = _addresses(session, subscriber)
         said = _do(wish, Act(session, site, subscriber, form, whence(request), now))
         session.commit()
         answer = _page(session, site, subscriber, token, said) if subscriber.status != ERASED else None
     log.info("own page", subscriber=reader, act=wish if wish in ACTS else "unknown", done=not said.is_wrong)
     site.postman.nudge()
     if answer is None:
-        leave_no_copies(site.engine, addresses)
+        leave_no_copies(site.engine, said.gone)
         return _forgotten(site)
     return answer
 
@@ -237,8 +238,7 @@ def _leave(act: Act) -> Said:
 def _erase(act: Act) -> Said:
     if act.sent.one("sure") != "yes":
         return Said("Please tick “Yes, forget me” first. Nothing has changed.", 422, "erase")
-    farewell.forget(act.session, act.subscriber, act.now)
-    return Said("You are forgotten.")
+    return Said("You are forgotten.", gone=farewell.forget(act.session, act.subscriber, act.now))
 
 
 ACTS: Final[dict[str, Callable[[Act], Said]]] = {
@@ -250,13 +250,6 @@ ACTS: Final[dict[str, Callable[[Act], Said]]] = {
     own_page.LEAVE: _leave,
     own_page.ERASE: _erase,
 }
-
-
-def _addresses(session: Session, subscriber: Subscriber) -> list[str]:
-    """Every spelling of every address that we know of a reader."""
-    change = preferences.asked_change(session, subscriber)
-    moving_to = [change.email, change.address_key] if change else []
-    return [subscriber.email, subscriber.address_key, *moving_to]
 
 
 def _page(session: Session, site: Site, subscriber: Subscriber, token: str, said: Said | None = None) -> Response:

@@ -81,7 +81,9 @@ def test_a_reader_who_asked_for_a_rest_is_not_brought_back_by_an_editor(newslett
 
 @pytest.mark.parametrize("command", ["show", "import"])
 def test_a_files_words_do_not_work_the_terminal(newsletter: Newsletter, command: str) -> None:
-    file = write("x.csv", "email,source,muted_categories,\x1b[2Jodd\nana@example.com,\x1b]0;mine\x07,\x1b[5m\x9bagents,\n")
+    file = write(
+        "x.csv", "email,source,muted_categories,\x1b[2Jodd\nana@example.com,\x1b]0;mine\x07,\x1b[5m\x9bagents,\n"
+    )
     imported = newsletter("subscribers", "import", file)
     printed = imported.err if command == "import" else newsletter("subscribers", "show", "ana@example.com").ok()
     assert not {"\x1b", "\x07", "\x9b"} & set(printed)

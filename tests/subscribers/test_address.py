@@ -14,7 +14,6 @@ from subscribers.address import MAX_LENGTH, Address, _checked, _ordinary, parse_
         (" ana@example.com\t", "ana@example.com"),
         ("lena@bücher.example", "LENA@xn--bcher-kva.example"),
         ("lena@BÜCHER.example", "lena@bücher.example"),
-        ("jose\u0301@example.com", "jos\u00e9@example.com"),
         ("Ada.Lovelace@gmail.com", "adalovelace@gmail.com"),
         ("a.d.a@googlemail.com", "ada@gmail.com"),
         ("a.da+letters@gmail.com", "ada+letters@GoogleMail.com"),
@@ -34,12 +33,24 @@ def test_two_spellings_of_one_address_have_one_key(one: str, other: str) -> None
         ("ana@gmail.com", "ana+news@gmail.com"),
         ("ana@gmail.com", "a.na@gmail.com.example"),
         ("ana@gmail.com", "ana@gmail.example"),
-        ("stra\u00dfe@example.com", "strasse@example.com"),
         ("ana@stra\u00dfe.example", "ana@strasse.example"),
     ],
 )
 def test_different_addresses_have_different_keys(one: str, other: str) -> None:
     assert parse_address(one).key != parse_address(other).key
+
+
+@pytest.mark.parametrize(
+    ("written", "mailbox"),
+    [
+        ("Ana@Example.com", "ana@example.com"),
+        ("ana+news+more@example.com", "ana@example.com"),
+        ("a.na+1@googlemail.com", "ana@gmail.com"),
+        ("+1@example.com", "+1@example.com"),
+    ],
+)
+def test_a_mailbox_is_an_address_without_what_follows_a_plus(written: str, mailbox: str) -> None:
+    assert parse_address(written).mailbox == mailbox
 
 
 def test_an_address_is_written_to_as_its_reader_spelled_it() -> None:
@@ -67,6 +78,8 @@ def test_an_address_is_written_to_as_its_reader_spelled_it() -> None:
         "ana@example.com,bo@example.com",
         "ana\x00@example.com",
         "\udcff@example.com",
+        "stra\u00dfe@example.com",
+        "\u00dcn\u00ef@b\u00fccher.example",
     ],
     ids=ascii,
 )

@@ -161,8 +161,9 @@ def test_a_reader_names_three_addresses_an_hour(sqlite_engine: Engine) -> None:
         assert change_of(session, number).email == "new2@example.org"
 
 
-def test_an_address_is_written_to_five_times_an_hour_whoever_names_it(sqlite_engine: Engine) -> None:
+@pytest.mark.parametrize("tag", ["", "+{}"])
+def test_a_mailbox_is_written_to_five_times_an_hour_whoever_names_it(sqlite_engine: Engine, tag: str) -> None:
     readers = subscribe(sqlite_engine, [f"r{n}@example.com" for n in range(6)])
     with writing(sqlite_engine) as session:
-        asked = [ask(session, number) for number in readers]
+        asked = [ask(session, number, f"new{tag.format(number)}@example.org") for number in readers]
         assert asked == [Asked.WRITE] * 5 + [Asked.SILENT]

@@ -126,6 +126,13 @@ def test_beyond_five_an_hour_for_one_address_nothing_is_stored_and_nothing_told(
     assert len(waiting(engine)) == 5
 
 
+def test_what_follows_a_plus_makes_no_other_mailbox_to_fill(engine: Engine) -> None:
+    assert all(ask(engine, f"ana+{n}@example.com", Whence(f"203.0.113.{n}")) for n in range(8))
+    assert len(waiting(engine)) == 5
+    assert ask(engine, "bo+1@example.com")
+    assert len(waiting(engine)) == 6
+
+
 def test_a_new_address_becomes_pending_and_is_asked_to_confirm(engine: Engine) -> None:
     ask(engine)
     (wish,) = attend(engine, MONDAY + MINUTE)

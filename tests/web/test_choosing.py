@@ -9,8 +9,10 @@ from sqlalchemy import text
 
 from newsletter import wording
 from newsletter.assembly import Assembly
-from newsletter.db import reading
-from subscribers import consent
+from newsletter.db import reading, sqlite_file, writing
+from subscribers import consent, signup
+from subscribers.address import parse_address
+from subscribers.consent import Whence, Words
 from subscribers.subscriber import ACTIVE, ERASED, PAUSED, PENDING, SUPPRESSED, UNSUBSCRIBED, Subscriber
 from subscribers.tokens import CONFIRM, PREFERENCES, Tokens
 from tests.web.world import (
@@ -227,6 +229,26 @@ def test_erasing_wants_its_box_ticked(post: Post, assembly: Assembly) -> None:
     assert answer.status_code == 422
     assert "Please tick" in answer.text
     assert status_of(assembly, reader) == ACTIVE
+
+
+def test_no_byte_of_a_forgotten_address_stays_in_the_file_however_it_was_spelled(
+    client: TestClient, assembly: Assembly
+) -> None:
+    reader = a_reader(assembly, email="Ada.Lovelace@gmail.com")
+    waiting = "a.d.a.lovelace@googlemail.com"
+    with writing(assembly.engine) as session:
+        signup.ask(session, parse_address(waiting), Words("1", "Yes."), Whence(), "form", NOW)
+        session.commit()
+    database = sqlite_file(assembly.engine)
+    assert database is not None
+
+    def bytes_of_it() -> bytes:
+        return b"".join(file.read_bytes() for file in database.parent.glob(f"{database.name}*")).lower()
+
+    assert waiting.encode() in bytes_of_it()
+    client.post(key_to(assembly, PREFERENCES, reader), data={"do": "erase", "sure": "yes"})
+    for spelled in (waiting, "ada.lovelace@gmail.com", "adalovelace@gmail.com"):
+        assert spelled.encode() not in bytes_of_it()
 
 
 @both
