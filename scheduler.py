@@ -58,6 +58,8 @@ def clean_up(assembly: Assembly, clock: Clock) -> None:
     tidied = housekeeping.tidy(assembly.engine, clock())
     removed = assembly.provider.tidy((clock() - timedelta(weeks=6)).date())
     log.info("cleaned up", removed=removed, **asdict(tidied))
+    if not tidied.clean:
+        log.warning("the database's file may hold old bytes of whoever was erased; tried again tomorrow")
 
 
 def sync(assembly: Assembly, clock: Clock) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy
 from sqlalchemy import Column, Connection, Engine, MetaData, String, TypeDecorator, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
@@ -96,6 +97,11 @@ def only_reads(session: Session) -> bool:
 def is_sqlite(engine: Engine | Connection) -> bool:
     """Whether this is the SQLite of one machine, not a server that many share."""
     return engine.dialect.name == "sqlite"
+
+
+def upsert(session: Session, table: type[Table]) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that can say what becomes of a row that is there already: each database has words of its own for it."""
+    return (sqlite.insert if is_sqlite(session.connection()) else postgresql.insert)(table)
 
 
 def sqlite_file(engine: Engine) -> Path | None:

@@ -22,7 +22,6 @@ from newsletter.post import Post
 from newsletter.tracking.postmark import LetGo
 from subscribers import consent, subscriber, suppression
 from subscribers.address import Address, parse_address
-from subscribers.consent import Consent
 from subscribers.fingerprint import Fingerprints
 from subscribers.subscriber import ERASED, PENDING, SUPPRESSED, UNSUBSCRIBED, Subscriber
 from subscribers.unsubscribe import unsubscribe
@@ -66,10 +65,6 @@ REASONS: Final[dict[Why, str]] = {
     "closed": suppression.PROVIDER,
 }
 """Why the provider does not write to an address -> why we do not. Who has left is not suppressed, and may come back."""
-
-OWN_WORD: Final = (consent.CONFIRMED, consent.RETURNED, consent.MOVED)
-"""Steps by which a reader says, at this very address, that they want letters: what an import or an editor says of them
-is dated when we were told, and an old list brought over today must not undo what its readers did at the provider."""
 
 
 @dataclass(frozen=True)
@@ -171,8 +166,9 @@ def _take_off(session: Session, reader: Subscriber, said: Listed, now: datetime)
     """Do as a reader who has left wishes, unless they have changed their mind since."""
     if reader.status in NO_ISSUES:
         return KNOWN
-    steps = select(Consent.id).where(Consent.subscriber_id == reader.id, col(Consent.kind).in_(OWN_WORD))
-    if session.exec(steps.where(col(Consent.at) >= said.at)).first() is not None:
+    assert reader.id is not None  # it was read from the database
+    own_word = consent.own_words(session, [reader.id]).get(reader.id)
+    if own_word and own_word >= said.at:
         return CAME_BACK
     return LEFT if unsubscribe(session, reader, SOURCE, min(said.at, now)) else KNOWN
 
@@ -221,6 +217,6 @@ def _is_done(said: Listed, status: str | None, *, kept_out: bool) -> bool:
 
 def _address(email: str) -> Address | None:
     try:
-        return parse_address(email)
+        return parse_address(email, to_write=False)
     except ValueError:
         return None

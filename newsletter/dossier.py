@@ -1,10 +1,10 @@
 """What do we hold of one reader? Everything, for the reader's own eyes and as the proof of their consent.
 
 Promises: each text that a table has of the reader is in it, but for what would open doors (`WITHHELD`); times in ISO
-8601, UTC.
+8601 with a Z for UTC.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from sqlmodel import Session, col, select
@@ -13,6 +13,7 @@ from newsletter.delivery.ledger import Delivery, StoredLetter
 from subscribers import consent, suppression
 from subscribers.address import Address
 from subscribers.consent import Consent
+from subscribers.exporting import written
 from subscribers.preferences import AddressChange
 from subscribers.signup import SignUp
 from subscribers.subscriber import ERASED, Subscriber
@@ -109,4 +110,4 @@ def _letters(session: Session, subscriber_id: int) -> list[dict[str, Any]]:
 
 
 def _iso(moment: datetime | None) -> str | None:
-    return moment.astimezone(UTC).isoformat() if moment else None
+    return written(moment) if moment else None

@@ -31,18 +31,19 @@ class Tidied:
     """Steps of consent of which it is no longer kept from where exactly they came."""
     counts: int
     """Counts of attempts that say nothing any more."""
+    clean: bool
+    """Whether no old bytes of whoever was erased lie about; where they may, the next run tries again."""
 
 
 def tidy(engine: Engine, now: datetime) -> Tidied:
     """Do what is due now, and return what was."""
-    done = Tidied(
+    return Tidied(
         forgotten=_until_none_is_left(engine, lambda session: _forget_unconfirmed(session, now)),
         woken=_once(engine, lambda session: preferences.wake(session, now)),
         shortened=_shorten(engine, now),
         counts=_once(engine, lambda session: limits.tidy(session, now)),
+        clean=farewell.tidy(engine, now),  # the last, so that it takes away what the others have left
     )
-    farewell.tidy(engine, now)
-    return done
 
 
 def _forget_unconfirmed(session: Session, now: datetime) -> int:

@@ -147,7 +147,7 @@ class Settings(BaseSettings):
     @classmethod
     def _credential(cls, value: str | SecretStr | None) -> str | SecretStr | None:
         shown = value.get_secret_value() if isinstance(value, SecretStr) else value
-        if shown is not None and not (shown.isascii() and shown.isprintable()):
+        if shown is not None and not (shown.isascii() and shown.isprintable() and shown.strip()):
             raise ValueError("wants letters, digits and signs of ASCII")
         if isinstance(value, str) and ":" in value:
             raise ValueError("may hold no colon: what follows one would count as the password")

@@ -37,10 +37,14 @@ class Address:
         return f"{local_part.partition('+')[0] or local_part}@{domain}"
 
 
-def parse_address(written: str) -> Address:
-    """Check an address's syntax. Raises ValueError with one line that says what is wrong with it."""
+def parse_address(written: str, *, to_write: bool = True) -> Address:
+    """Check an address's syntax. Raises ValueError with one line that says what is wrong with it.
+
+    `to_write`: whether letters are to go there. Then only ASCII may stand before the @: hardly any server takes
+    anything else, and none of our carriers does. An address that is only looked for may be any.
+    """
     written = written.strip()
-    return _ordinary(written) or _checked(written)
+    return _ordinary(written) or _checked(written, to_write=to_write)
 
 
 def _ordinary(written: str) -> Address | None:
@@ -54,11 +58,10 @@ def _ordinary(written: str) -> Address | None:
     return Address(email=f"{local_part}@{domain}", key=key_of(local_part, domain))
 
 
-def _checked(written: str) -> Address:
+def _checked(written: str, *, to_write: bool = True) -> Address:
     try:
         # Test environment: names reserved for tests (example.test) are let through; they harm nobody.
-        # Letters beyond ASCII before the @ can be written to by hardly any server, and by none of our carriers.
-        valid = validate_email(written, check_deliverability=False, test_environment=True, allow_smtputf8=False)
+        valid = validate_email(written, check_deliverability=False, test_environment=True, allow_smtputf8=not to_write)
     except EmailNotValidError as error:
         raise ValueError(str(error)) from None
     if max(len(valid.normalized), len(valid.ascii_email or "")) > MAX_LENGTH:
@@ -68,6 +71,7 @@ def _checked(written: str) -> Address:
 
 def key_of(local_part: str, domain: str) -> str:
     """What is compared of an address. `domain` in ASCII (punycode)."""
+    # Not casefold(): it would make one address of straße@ and strasse@.
     local_part, domain = local_part.lower(), domain.lower()
     if domain in GMAIL:
         return f"{local_part.replace('.', '')}@gmail.com"

@@ -19,26 +19,34 @@ class Circle:
     """The condition of belonging to the circle, over the subscribers."""
     email: SQLColumnExpression[str]
     """The address that is written to."""
+    key: SQLColumnExpression[str]
+    """The same as addresses are compared."""
 
 
-_NEW_ADDRESS: Final = (
-    sqlalchemy.select(col(AddressChange.email))
-    .where(col(AddressChange.subscriber_id) == col(Subscriber.id))
-    .scalar_subquery()
-)
+def _named(column: str) -> ColumnElement[str]:
+    """What a reader's open change of address says."""
+    of_reader = col(AddressChange.subscriber_id) == col(Subscriber.id)
+    return sqlalchemy.select(col(column)).where(of_reader).scalar_subquery()
+
+
 _status = col(Subscriber.status)
+_NEW_ADDRESS: Final = _named(AddressChange.email)
 
-MEMBERS: Final = Circle(_status == ACTIVE, col(Subscriber.email))
+MEMBERS: Final = Circle(_status == ACTIVE, col(Subscriber.email), col(Subscriber.address_key))
 """Who gets every issue."""
 
-NOT_YET: Final = Circle(_status.in_([PENDING, UNSUBSCRIBED]), col(Subscriber.email))
+NOT_YET: Final = Circle(_status.in_([PENDING, UNSUBSCRIBED]), col(Subscriber.email), col(Subscriber.address_key))
 """Who may be asked whether they want to be members."""
 
-KNOWN: Final = Circle(_status.in_([PENDING, ACTIVE, PAUSED, UNSUBSCRIBED]), col(Subscriber.email))
+KNOWN: Final = Circle(
+    _status.in_([PENDING, ACTIVE, PAUSED, UNSUBSCRIBED]), col(Subscriber.email), col(Subscriber.address_key)
+)
 """Who may be sent a link to what we hold of them."""
 
 MOVING: Final = Circle(
-    sqlalchemy.and_(_status.not_in([SUPPRESSED, ERASED]), _NEW_ADDRESS.is_not(None)), func.coalesce(_NEW_ADDRESS, "")
+    sqlalchemy.and_(_status.not_in([SUPPRESSED, ERASED]), _NEW_ADDRESS.is_not(None)),
+    func.coalesce(_NEW_ADDRESS, ""),
+    func.coalesce(_named(AddressChange.address_key), ""),
 )
 """Who gave another address, at that one."""
 

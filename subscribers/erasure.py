@@ -11,26 +11,17 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, String, case, cast, delete, literal, or_, update
-from sqlmodel import Field, Session, col, select
+from sqlmodel import Session, col, select
 
 from newsletter.db import Table
 from subscribers import suppression
 from subscribers.address import Address
 from subscribers.consent import Consent
-from subscribers.fingerprint import Fingerprints
+from subscribers.fingerprint import Erasure, Fingerprints
 from subscribers.preferences import AddressChange
 from subscribers.signup import SignUp
-from subscribers.subscriber import ERASED, NOTHING_MUTED, SUPPRESSED, Subscriber
+from subscribers.subscriber import ERASED, NOTHING_MUTED, PENDING, SUPPRESSED, Subscriber
 from subscribers.suppression import Suppression
-
-
-class Erasure(Table, table=True):
-    """The fingerprint of an address that was erased: by it we can tell whether a trace of it is left anywhere."""
-
-    __tablename__ = "erasures"
-
-    fingerprint: str = Field(primary_key=True)
-    at: datetime
 
 
 @dataclass(frozen=True)
@@ -113,6 +104,7 @@ def erase(session: Session, subscriber: Subscriber, traces: tuple[Trace, ...], n
     address = Address(subscriber.email, subscriber.address_key)
     if subscriber.status == SUPPRESSED:
         suppression.suppress(session, address, suppression.MANUAL, "", now)  # where none is in force
+    was_reader = subscriber.status != PENDING
     theirs = person(session, subscriber)
     fingerprints = Fingerprints(session)
     asked = select(SignUp.email, SignUp.address_key).where(SignUp.address_key == address.key)
@@ -126,8 +118,8 @@ def erase(session: Session, subscriber: Subscriber, traces: tuple[Trace, ...], n
         rows = trace.theirs(theirs)
         changed = delete(trace.table) if trace.emptied is None else update(trace.table).values(trace.emptied)
         session.connection().execute(changed.where(rows))
-    for fingerprint in map(fingerprints.of, gone):
-        session.merge(Erasure(fingerprint=fingerprint, at=now))
+    for one in gone:
+        session.merge(Erasure(fingerprint=fingerprints.of(one), at=now, by_files_never=was_reader and one == address))
     session.flush()
     session.expire_all()  # what was read before holds what is gone
     session.refresh(subscriber)

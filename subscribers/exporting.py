@@ -63,9 +63,14 @@ def write_csv(rows: Iterable[dict[str, Any]], file: IO[str]) -> int:
     return count
 
 
+def written(moment: datetime) -> str:
+    """A moment as we hand it out: ISO 8601, with a Z for UTC."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def _cell(value: Any) -> str:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return written(value)
     if isinstance(value, list):
         text = muting(value)
         return "" if text == NOTHING_MUTED else text

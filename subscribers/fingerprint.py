@@ -5,14 +5,18 @@ everybody back in who had complained.
 """
 
 import hmac
+from collections.abc import Collection
+from datetime import datetime
 from hashlib import sha256
 
-from sqlmodel import Field, Session
+from sqlmodel import Field, Session, col, select
 
 from newsletter.db import Table
 from subscribers.address import Address
 
 ONLY_ROW = 1
+
+AT_ONCE = 500  # fingerprints that one query asks for; SQLite may be built with a limit of 999 values
 
 
 class Salt(Table, table=True):
@@ -24,6 +28,17 @@ class Salt(Table, table=True):
     key: str
 
 
+class Erasure(Table, table=True):
+    """The fingerprint of an address that was erased: by it we can tell whether a trace of it is left anywhere."""
+
+    __tablename__ = "erasures"
+
+    fingerprint: str = Field(primary_key=True)
+    at: datetime
+    by_files_never: bool
+    """Whether its reader had been more than an address that nobody confirmed. Then only they themselves come back."""
+
+
 class Fingerprints:
     """Makes the fingerprints of addresses; reads the key once."""
 
@@ -33,3 +48,13 @@ class Fingerprints:
     def of(self, address: Address) -> str:
         """64 hex digits, the same for all spellings of an address."""
         return hmac.digest(self._key, address.key.encode(), sha256).hex()
+
+
+def kept_from_files(session: Session, fingerprints: Collection[str]) -> set[str]:
+    """Those of many fingerprints that were erased, and that no file and no editor brings back."""
+    asked = list(fingerprints)
+    found: set[str] = set()
+    for start in range(0, len(asked), AT_ONCE):
+        some = col(Erasure.fingerprint).in_(asked[start : start + AT_ONCE])
+        found.update(session.exec(select(Erasure.fingerprint).where(some, Erasure.by_files_never)))
+    return found

@@ -21,14 +21,14 @@ from sqlmodel import Session, col, select
 
 from newsletter.db import lost_a_race, writing
 from newsletter.db import reading as reading_from
-from subscribers.consent import IMPORTED, LEFT, SIGNED_UP, Consent
+from subscribers.consent import IMPORTED, LEFT, SIGNED_UP, Consent, own_words
 from subscribers.csv_file import CsvFile, open_csv
 from subscribers.dialects import Reading, recognise
 from subscribers.entry import Entry, read_entry
-from subscribers.fingerprint import Fingerprints
+from subscribers.fingerprint import Fingerprints, kept_from_files
 from subscribers.seen import Seen
 from subscribers.subscriber import ACTIVE, FINAL, NOTHING_MUTED, PENDING, SUPPRESSED, UNSUBSCRIBED, Subscriber, muting
-from subscribers.suppression import MANUAL, Suppression, suppressed_among
+from subscribers.suppression import MANUAL, Suppression, lifted_among, suppressed_among
 
 CHUNK = 900  # rows a transaction; SQLite may be built to take 999 values a query at most
 ATTEMPTS = 5  # at one chunk, when somebody else adds the same addresses at the same moment
@@ -45,32 +45,36 @@ class BadRow:
 
 @dataclass
 class Report:
-    """What an import did. Every row is in one of `added`, `known`, `kept_out`, `twice` and `bad`."""
+    """What an import did. Every row is in one of `added`, `known`, `kept_out`, `overruled`, `twice`
+    and `bad`."""
 
     added: Counter[str] = field(default_factory=Counter)
     """New readers, by status."""
     known: int = 0
     """Rows whose address was on the list; nothing of it was changed, but for those who left."""
     kept_out: int = 0
-    """Addresses that are not on the list and must not be written to: of the erased who had complained."""
+    """Addresses that are not on the list, and that no file brings on it: of the erased, and of the suppressed."""
     twice: int = 0
     """Rows whose address stands further up in the file: the first row counts, unless this one says that they left."""
     bad: int = 0
     """Rows that were left out."""
     left: int = 0
     """Those who were on the list (or further up), of whom the row says that they have left or are suppressed."""
+    overruled: int = 0
+    """Rows by which somebody would have left or been suppressed, but that are older than the reader's own word, or the
+    editor's who lifted it, that says otherwise; nothing was changed."""
     stayed: int = 0
     """The known ones of which the file says active, but who have left or are suppressed."""
 
     @property
     def rows(self) -> int:
         """How many rows were read."""
-        return self.added.total() + self.known + self.kept_out + self.twice + self.bad
+        return self.added.total() + self.known + self.kept_out + self.overruled + self.twice + self.bad
 
     def add(self, other: "Report") -> None:
         """Count in what another part of the file brought."""
         self.added.update(other.added)
-        for name in ("known", "kept_out", "twice", "bad", "left", "stayed"):
+        for name in ("known", "kept_out", "overruled", "twice", "bad", "left", "stayed"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
@@ -160,8 +164,9 @@ def _decide(
 ) -> _Plan:
     plan, report = _Plan(), Report()
     addresses = {entry.address.key: entry.address for entry in entries}
-    known = select(Subscriber.address_key, Subscriber.status).where(_in_list(addresses))
-    stored = dict(session.exec(known).all())
+    query = select(Subscriber.address_key, Subscriber.status, Subscriber.id).where(_in_list(addresses))
+    known = session.exec(query).all()
+    stored = {key: status for key, status, _ in known}
     # In a dry run nothing of what the rows further up decided is in the database.
     statuses = {**stored, **before} if dry_run else {**before, **stored}
     fingerprints = {
@@ -170,12 +175,20 @@ def _decide(
         if entry.address.key not in stored or entry.standing.status == SUPPRESSED
     }
     barred = suppressed_among(session, fingerprints.values())
+    kept_out = barred | kept_from_files(session, fingerprints.values())
+    newer = _newer_words(session, entries, {key: number or 0 for key, _, number in known}, fingerprints)
     for entry in entries:
         key, wanted = entry.address.key, entry.standing.status
         first = key not in before and key not in plan.statuses
         status = plan.statuses.get(key) or statuses.get(key)
-        if status is None and fingerprints[key] in barred:
+        if status is None and fingerprints[key] in kept_out:
             report.kept_out += 1
+            continue
+        word = newer.get((key, wanted))
+        if status not in FINAL and word and entry.since and word >= entry.since:
+            report.overruled += 1
+            if status is not None:
+                plan.statuses[key] = status
             continue
         if status is None:
             plan.new[key] = entry
@@ -192,6 +205,23 @@ def _decide(
         plan.statuses[key] = wanted if status is None or key in plan.leaving else status
     plan.report = report
     return plan
+
+
+def _newer_words(
+    session: Session, entries: Iterable[Entry], numbers: Mapping[str, int], fingerprints: Mapping[str, str]
+) -> dict[tuple[str, str], datetime]:
+    """Who may have said otherwise since: key and status that a dated row wants -> when such a word was last said.
+
+    That they want letters, readers say themselves. That an address may be written to again, an editor does: of an
+    address that bounced or complained the reader's own word says nothing, as where the provider tells us of it.
+    """
+    dated = [entry for entry in entries if entry.since]
+    leaving = {entry.address.key for entry in dated if entry.standing.status == UNSUBSCRIBED}
+    kept_out = {fingerprints[entry.address.key] for entry in dated if entry.standing.status == SUPPRESSED}
+    own = own_words(session, [numbers[key] for key in leaving & numbers.keys()])
+    lifted = lifted_among(session, kept_out)
+    found = {(key, UNSUBSCRIBED): own[number] for key, number in numbers.items() if number in own}
+    return found | {(key, SUPPRESSED): lifted[print_] for key, print_ in fingerprints.items() if print_ in lifted}
 
 
 def _write(session: Session, plan: _Plan, source: str, now: datetime) -> None:

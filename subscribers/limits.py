@@ -9,10 +9,9 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from sqlalchemy import case, delete
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Field, Session, col
 
-from newsletter.db import Table, is_sqlite
+from newsletter.db import Table, upsert
 from subscribers.fingerprint import ONLY_ROW, Salt
 
 
@@ -37,10 +36,9 @@ def take(session: Session, what: str, who: str, most: int, per: timedelta, now: 
     """
     second = int(now.timestamp())
     ends_at = second + max(1, round(per.total_seconds()))
-    insert = sqlite.insert if is_sqlite(session.connection()) else postgresql.insert
     over = col(Attempt.ends_at) <= second
     counted = (
-        insert(Attempt)
+        upsert(session, Attempt)
         .values(what=f"{what}: {_unnamed(session, what, who)}", count=1, ends_at=ends_at)
         .on_conflict_do_update(
             index_elements=[col(Attempt.what)],

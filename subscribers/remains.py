@@ -16,8 +16,7 @@ from sqlmodel import Session, col, select
 
 from newsletter import db
 from subscribers.address import Address, key_of, parse_address
-from subscribers.erasure import Erasure
-from subscribers.fingerprint import Fingerprints
+from subscribers.fingerprint import Erasure, Fingerprints
 from subscribers.preferences import AddressChange
 from subscribers.signup import SignUp
 from subscribers.subscriber import ERASED, Subscriber
@@ -68,7 +67,7 @@ def keys_in(text: str) -> Iterator[str]:
                 yield key_of(written, domain)
                 continue
             try:
-                yield parse_address(f"{written}@{domain}").key
+                yield parse_address(f"{written}@{domain}", to_write=False).key
             except ValueError:
                 continue
 

@@ -8,11 +8,10 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import CheckConstraint, Index, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import CheckConstraint, Index, func, text
 from sqlmodel import Field, Session, col, select
 
-from newsletter.db import Table, is_sqlite, one_of
+from newsletter.db import Table, one_of, upsert
 from subscribers import consent
 from subscribers.address import Address
 from subscribers.fingerprint import Fingerprints
@@ -71,9 +70,9 @@ def suppress(session: Session, address: Address, reason: str, source: str, now: 
     fingerprint = Fingerprints(session).of(address)
     subscriber = find_locked(session, address)
     # Two messages about one address may come at the same moment, and must not stumble over each other.
-    insert = (sqlite.insert if is_sqlite(session.connection()) else postgresql.insert)(Suppression)
     added = session.exec(
-        insert.values(fingerprint=fingerprint, reason=reason, source=source, at=now)
+        upsert(session, Suppression)
+        .values(fingerprint=fingerprint, reason=reason, source=source, at=now)
         .on_conflict_do_nothing(index_elements=["fingerprint"], index_where=IN_FORCE)
         .returning(col(Suppression.id))
     ).first()
@@ -101,6 +100,25 @@ def suppressed_among(session: Session, fingerprints: Collection[str]) -> set[str
         some = col(Suppression.fingerprint).in_(asked[start : start + AT_ONCE])
         found.update(session.exec(select(Suppression.fingerprint).where(some, IN_FORCE)))
     return found
+
+
+def keys_among(session: Session, keys: Collection[str]) -> set[str]:
+    """Those of many addresses (as they are compared) that must not be written to."""
+    fingerprints = Fingerprints(session)
+    key_of = {fingerprints.of(Address(key, key)): key for key in keys}
+    return {key_of[fingerprint] for fingerprint in suppressed_among(session, key_of)}
+
+
+def lifted_among(session: Session, fingerprints: Collection[str]) -> dict[str, datetime]:
+    """Those of many fingerprints of which a suppression was lifted -> when one last was."""
+    asked = list(fingerprints)
+    lifted: dict[str, datetime] = {}
+    for start in range(0, len(asked), AT_ONCE):
+        some = col(Suppression.fingerprint).in_(asked[start : start + AT_ONCE])
+        query = select(Suppression.fingerprint, func.max(col(Suppression.lifted_at))).where(some)
+        found = session.exec(query.group_by(col(Suppression.fingerprint)))
+        lifted.update((fingerprint, at) for fingerprint, at in found if at is not None)
+    return lifted
 
 
 def of_address(session: Session, address: Address) -> list[Suppression]:

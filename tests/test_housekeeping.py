@@ -16,7 +16,7 @@ from subscribers.subscriber import ACTIVE, ERASED, PAUSED, PENDING, UNSUBSCRIBED
 from tests.newsroom import IN_W46, subscribe
 
 DAY = timedelta(days=1)
-NOTHING = Tidied(forgotten=0, woken=0, shortened=0, counts=0)
+NOTHING = Tidied(forgotten=0, woken=0, shortened=0, counts=0, clean=True)
 
 
 def statuses(engine: Engine) -> list[tuple[str, str]]:
@@ -29,7 +29,7 @@ def test_an_address_that_nobody_confirms_is_forgotten_after_thirty_days_and_no_o
     subscribe(engine, ["in@example.com"], ACTIVE)
     subscribe(engine, ["out@example.com"], UNSUBSCRIBED)
     assert tidy(engine, IN_W46 + 30 * DAY - timedelta(seconds=1)) == NOTHING
-    assert tidy(engine, IN_W46 + 30 * DAY) == Tidied(forgotten=1, woken=0, shortened=0, counts=0)
+    assert tidy(engine, IN_W46 + 30 * DAY) == Tidied(forgotten=1, woken=0, shortened=0, counts=0, clean=True)
     assert statuses(engine) == [("", ERASED), ("in@example.com", ACTIVE), ("out@example.com", UNSUBSCRIBED)]
     assert tidy(engine, IN_W46 + 31 * DAY) == NOTHING
     with reading(engine) as session:
@@ -69,7 +69,7 @@ def test_rests_end_counts_go_and_what_led_to_one_person_is_shortened(engine: Eng
             limits.take(session, "a", str(at), 1, timedelta(hours=1), at)
         session.commit()
 
-    assert tidy(engine, now) == Tidied(forgotten=0, woken=1, shortened=1, counts=1)
+    assert tidy(engine, now) == Tidied(forgotten=0, woken=1, shortened=1, counts=1, clean=True)
     assert statuses(engine) == [("rest@example.com", ACTIVE), ("in@example.com", ACTIVE)]
     with reading(engine) as session:
         step = session.exec(select(Consent)).one()

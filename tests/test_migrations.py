@@ -187,7 +187,7 @@ def test_readers_who_turn_out_to_be_one_are_made_one_as_unwilling_as_the_least_w
             (6, "file 6"),
         ]
         for one in session.exec(select(Subscriber).where(Subscriber.status != ERASED)):
-            assert parse_address(one.email).key == one.address_key
+            assert parse_address(one.email, to_write=False).key == one.address_key
         assert violations(session) == []
 
 

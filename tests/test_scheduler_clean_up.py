@@ -84,6 +84,26 @@ def test_what_has_had_its_time_is_cleared_away(opened: Callable[..., Assembly]) 
         assert subscriber.find(session, parse_address("never@example.com")) is None
 
 
+def test_a_file_that_could_not_be_tidied_is_in_the_log(
+    opened: Callable[..., Assembly], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("newsletter.db.PATIENCE", 50)
+    assembly, other = opened(), opened()
+    with capture_logs() as logs:
+        with reading(other.engine) as session:
+            assert subscriber.find(session, parse_address("ana@example.com")) is None
+            signed_up(assembly, "ana@example.com")  # behind what the reader sees, so that the log cannot be emptied
+            scheduler.clean_up(assembly, lambda: MONDAY)
+        scheduler.clean_up(assembly, lambda: MONDAY)
+
+    assert [(log["log_level"], log.get("clean")) for log in logs] == [
+        ("info", False),
+        ("warning", None),
+        ("info", True),
+    ]
+    assert "may hold old bytes" in logs[1]["event"]
+
+
 def test_no_log_of_a_failed_job_says_what_the_database_was_asked(
     opened: Callable[..., Assembly], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -172,6 +172,15 @@ def test_the_webhooks_name_and_password_come_together(
     assert "geheim" not in lines[0]
 
 
+@pytest.mark.parametrize(("given", "missing"), [("USERNAME", "PASSWORD"), ("PASSWORD", "USERNAME")])
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_name_or_password_of_the_webhook_is_none(
+    monkeypatch: pytest.MonkeyPatch, given: str, missing: str, empty: str
+) -> None:
+    lines = complaints(monkeypatch, **{f"WEBHOOK_{given}": "geheim", f"WEBHOOK_{missing}": empty})
+    assert [line.split(":")[0] for line in lines] == [f"NEWSLETTER_WEBHOOK_{missing}"]
+
+
 @pytest.mark.parametrize("carrier", [{}, SMTP | REAL], ids=["outbox", "smtp"])
 def test_only_postmark_owns_the_way_out(monkeypatch: pytest.MonkeyPatch, carrier: dict[str, str]) -> None:
     lines = complaints(monkeypatch, **carrier, UNSUBSCRIBE="provider")

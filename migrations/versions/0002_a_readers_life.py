@@ -99,6 +99,7 @@ def upgrade() -> None:
         "erasures",
         sa.Column("fingerprint", TEXT(), nullable=False),
         sa.Column("at", TIME(), nullable=False),
+        sa.Column("by_files_never", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("fingerprint", name=op.f("pk_erasures")),
     )
     op.create_table(

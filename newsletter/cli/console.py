@@ -49,8 +49,13 @@ def fail(text: str) -> NoReturn:
 
 
 def say_json(document: Any) -> None:
-    """Print one JSON document; datetimes in ISO 8601, UTC."""
-    sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode() + "\n")
+    """Print one JSON document."""
+    sys.stdout.write(as_document(document))
+
+
+def as_document(document: Any) -> str:
+    """One JSON document as commands write it: indented, moments in ISO 8601 with a Z for UTC, and an end of line."""
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE).decode()
 
 
 def say_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -22,7 +22,8 @@ def sync(as_json: AsJson = False) -> None:
         except CannotAsk as error:
             fail(str(error))
     if as_json:
-        say_json({"listed": polled.listed, **{name: polled.outcomes[name] for name in OUTCOMES if name != LET_GO}})
+        counts = {name: polled.outcomes[name] for name in OUTCOMES if name != LET_GO}
+        say_json({"has_list": assembly.provider.keeps_list, "listed": polled.listed, **counts})
         return
     say(f"on the provider's list: {polled.listed}")
     for name, meaning in OUTCOMES.items():

@@ -1,22 +1,24 @@
 """`newsletter subscribers …`: who reads us."""
 
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-import orjson
 import typer
 from sqlmodel import Session
 
 from newsletter.assembly import assemble
-from newsletter.cli.console import AsJson, fail, say, say_json, say_table, tell
+from newsletter.cli.console import AsJson, as_document, fail, say, say_json, say_table, tell
+from newsletter.cli.whole_file import goes_to_stdout, whole_file
 from newsletter.db import leave_no_copies, reading, writing
 from newsletter.dossier import dossier
 from newsletter.farewell import forget
 from subscribers import consent, subscriber, suppression
 from subscribers.address import Address, parse_address
+from subscribers.fingerprint import Fingerprints, kept_from_files
 from subscribers.subscriber import ACTIVE, FINAL, PAUSED, STATUSES, SUPPRESSED, Subscriber
 from subscribers.suppression import REASONS, Suppression
 from subscribers.unsubscribe import unsubscribe as take_off
@@ -26,12 +28,23 @@ app = typer.Typer(help="Who reads us.", no_args_is_help=True)
 Email = Annotated[str, typer.Argument(metavar="ADDRESS", help="An e-mail address.")]
 
 
+def _known_status(status: str | None) -> str | None:
+    if status is not None and status not in STATUSES:
+        raise typer.BadParameter(f"{status!r} is none of {', '.join(STATUSES)}")
+    return status
+
+
+OfStatus = Annotated[
+    str | None, typer.Option("--status", callback=_known_status, help=f"Only these: {', '.join(STATUSES)}.")
+]
+
+
 @app.command()
 def add(
     address: Email, source: Annotated[str, typer.Option(help="Where and how they agreed.")] = "added by an editor"
 ) -> None:
     """Add one reader who has agreed elsewhere."""
-    parsed, now = _parsed(address), datetime.now(UTC)
+    parsed, now = _parsed(address, to_write=True), datetime.now(UTC)
     with closing(assemble()) as assembly, writing(assembly.engine) as session:
         known = subscriber.find_locked(session, parsed)
         suppressed = suppression.in_force(session, parsed)
@@ -40,6 +53,8 @@ def add(
                 f"{parsed.email} is suppressed since {suppressed.at:%Y-%m-%d} ({REASONS[suppressed.reason]}); "
                 "`newsletter subscribers lift` lets it be written to again"
             )
+        if not known and kept_from_files(session, [Fingerprints(session).of(parsed)]):
+            fail(f"{parsed.email} was forgotten at the reader's wish, and only they themselves can come back")
         if known and known.status in FINAL:
             fail(f"{known.email} is {known.status}, and only they themselves can come back")
         if known and known.status == PAUSED:
@@ -99,20 +114,14 @@ def proof(
     if out is None:
         say_json(document)
         return
-    # For nobody's eyes but those of whoever runs this.
-    out.touch(mode=0o600)
-    out.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
-    say(f"wrote {out}")
+    with whole_file(out, private=True) as file:
+        file.write(as_document(document))
+    (tell if goes_to_stdout(out) else say)(f"wrote {out}")
 
 
 @app.command("list")
-def list_(
-    status: Annotated[str | None, typer.Option(help=f"Only these: {', '.join(STATUSES)}.")] = None,
-    as_json: AsJson = False,
-) -> None:
+def list_(status: OfStatus = None, as_json: AsJson = False) -> None:
     """Everybody on the list."""
-    if status is not None and status not in STATUSES:
-        raise typer.BadParameter(f"{status!r} is none of {', '.join(STATUSES)}", param_hint="--status")
     with closing(assemble()) as assembly, reading(assembly.engine) as session:
         readers = [(one.email, one.status, one.since) for one in subscriber.every(session, status)]
     if as_json:
@@ -127,7 +136,7 @@ def list_(
 def unsubscribe(address: Email) -> None:
     """Take a reader off the list, at their wish."""
     with closing(assemble()) as assembly, writing(assembly.engine) as session:
-        reader = subscriber.find_locked(session, _parsed(address)) or fail(f"{address}: unknown address")
+        reader = _known(session, address, subscriber.find_locked)
         left = take_off(session, reader, "an editor, at the reader's wish", datetime.now(UTC))
         session.commit()
     say(f"{reader.email} has left the list" if left else f"{reader.email} had left before; nothing to do")
@@ -151,7 +160,10 @@ def erase(address: Email, yes: Annotated[bool, typer.Option("--yes", help="Do no
     stays = "; a hash of the address stays, since it must not be written to" if suppressed else ""
     say(f"{address} is forgotten{stays}")
     if not clean:
-        tell("old bytes may lie in the database's file until its other users let go: the scheduler tidies it every day")
+        tell(
+            "old bytes may lie in the database's file until its other users let go: run `newsletter tidy` then, "
+            "as the scheduler does every day"
+        )
 
 
 @app.command()
@@ -165,9 +177,17 @@ def suppress(
     """See to it that an address is not written to, whether its reader is on the list or not."""
     parsed = _parsed(address)
     with closing(assemble()) as assembly, writing(assembly.engine) as session:
+        before = suppression.in_force(session, parsed)
+        was = before and before.reason  # the row may become another's word
         is_new = suppression.suppress(session, parsed, reason, note, datetime.now(UTC))
+        after = suppression.in_force(session, parsed)
         session.commit()
-    say(f"{parsed.email} is suppressed" if is_new else f"{parsed.email} had been suppressed before")
+    if is_new:
+        say(f"{parsed.email} is suppressed")
+    elif was and after and after.reason != was:
+        say(f"{parsed.email} had been suppressed before ({REASONS[was]}); from now on: {REASONS[after.reason]}")
+    else:
+        say(f"{parsed.email} had been suppressed before")
 
 
 @app.command()
@@ -196,13 +216,18 @@ def _why(suppressed: Suppression) -> str:
     return f"{suppressed.at:%Y-%m-%d %H:%M} UTC: {REASONS[suppressed.reason]} ({suppressed.source})"
 
 
-def _known(session: Session, address: str) -> Subscriber:
-    reader = subscriber.find(session, _parsed(address))
-    return reader or fail(f"{address}: unknown address")
+def _known(
+    session: Session, address: str, find: Callable[[Session, Address], Subscriber | None] = subscriber.find
+) -> Subscriber:
+    parsed = _parsed(address)
+    if reader := find(session, parsed):
+        return reader
+    suppressed = suppression.in_force(session, parsed)
+    return fail(f"{address}: unknown address" + (f"; it is suppressed since {_why(suppressed)}" if suppressed else ""))
 
 
-def _parsed(address: str) -> Address:
+def _parsed(address: str, *, to_write: bool = False) -> Address:
     try:
-        return parse_address(address)
+        return parse_address(address, to_write=to_write)
     except ValueError as error:
         return fail(f"{address}: {error}")

@@ -57,6 +57,11 @@ def tidy() -> None:
         f"forgotten, never confirmed: {done.forgotten}; rests that are over: {done.woken}; "
         f"steps of consent shortened: {done.shortened}; counts of attempts removed: {done.counts}"
     )
+    if not done.clean:
+        tell(
+            "the database's file could not be tidied, since others are using it, and may hold old bytes of whoever was "
+            "erased: run `newsletter tidy` again when they let go"
+        )
 
 
 def demo(

@@ -1,9 +1,7 @@
 """`newsletter subscribers import` and `export`: readers in and out."""
 
 import io
-import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -15,13 +13,14 @@ import typer
 
 from newsletter.assembly import assemble
 from newsletter.cli.console import AsJson, counting, fail, say, tell
+from newsletter.cli.readers import OfStatus
+from newsletter.cli.whole_file import goes_to_stdout, require_new, whole_file
 from newsletter.db import reading
 from subscribers.csv_file import SEPARATORS, CannotRead, CsvFile, name_of, open_csv
 from subscribers.dialects import FIELDS, IGNORE, PLAIN, Reading, recognise
 from subscribers.exporting import exported, write_csv
 from subscribers.importing import BadRow, Report, import_rows
 from subscribers.rejects import Rejects
-from subscribers.subscriber import STATUSES
 
 MAX_BAD_ROWS = 20  # bad rows that are named one by one
 
@@ -44,8 +43,8 @@ def import_(
 ) -> None:
     """Bring over readers who agreed elsewhere, active unless the file says otherwise. Twice changes nothing."""
     given = _mapping(mapping or [])
-    if rejected and rejected.exists():
-        fail(f"{rejected}: is there already; remove it, or name another file")
+    if rejected:
+        require_new(rejected)
     with _opened(file, _known_encoding(encoding)) as csv_file, closing(Rejects(csv_file.header)) as rejects:
         how = _recognised(csv_file, given)
         if rejected and how.told_by_name and _recognised(csv_file, given, rejected.name).unsaid != how.unsaid:
@@ -80,21 +79,19 @@ def import_(
 
 def export(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to; default: stdout.")] = None,
-    status: Annotated[str | None, typer.Option(help=f"Only these: {', '.join(STATUSES)}.")] = None,
+    status: OfStatus = None,
     as_json: AsJson = False,
 ) -> None:
     """Everybody on the list as CSV, which `subscribers import` reads back; the erased are not in it."""
-    if status is not None and status not in STATUSES:
-        raise typer.BadParameter(f"{status!r} is none of {', '.join(STATUSES)}", param_hint="--status")
     write = _write_json if as_json else write_csv
     with closing(assemble()) as assembly, reading(assembly.engine) as session:
         readers = exported(session, status)
         if not out:
             write(readers, sys.stdout)
             return
-        with _whole(out) as file:
+        with whole_file(out) as file:
             count = write(readers, file)
-    say(f"{out}: {count} readers")
+    (tell if goes_to_stdout(out) else say)(f"{out}: {count} readers")
 
 
 def _mapping(written: list[str]) -> dict[str, str]:
@@ -141,7 +138,9 @@ def _tell_reading(file: CsvFile, how: Reading) -> None:
     if how.told_by_name and how.unsaid:
         tell(f"{file.path}: as its name says, all in it count as {how.unsaid.status} of whom it says nothing else")
     if how.not_read:
-        read = dict.fromkeys([*how.columns, *(sign.column for _, sign in how.signs)])
+        columns = [(how.header[position], field) for field, positions in how.columns.items() for position in positions]
+        named = [column if column == field else f"{column} as {field}" for column, field in columns]
+        read = dict.fromkeys([*named, *(sign.column for _, sign in how.signs)])
         tell(f"{file.path}:1: not read: {', '.join(how.not_read)} (what is: {', '.join(read)})")
 
 
@@ -156,8 +155,10 @@ def _tell_report(file: Path, report: Report, named: list[BadRow], dry_run: bool)
         say(f"further up in the file: {report.twice}, where the first row counts")
     if report.left:
         say(f"left the list, as the file says: {report.left}")
+    if report.overruled:
+        say(f"said of somebody who has said otherwise since, or of whom an editor has; not done: {report.overruled}")
     if report.kept_out:
-        say(f"kept out, since their address must not be written to: {report.kept_out}")
+        say(f"kept out, since they were forgotten at their wish or must not be written to: {report.kept_out}")
     if report.stayed:
         tell(f"{report.stayed} of those on the list have left or are suppressed, and stay so")
     if dry_run:
@@ -169,19 +170,6 @@ def _saved(rejects: Rejects, rejected: Path | None, stem: str) -> Path:
         return rejects.save_beside(stem)
     rejects.save(rejected)
     return rejected
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[IO[str]]:
-    """A file that is there when it is whole; readable for nobody else on the machine, since it is full of addresses."""
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
-            yield file
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _write_json(readers: Iterable[dict[str, Any]], file: IO[str]) -> int:

@@ -21,6 +21,7 @@ from newsletter.delivery.provider import Accepted, NotSent, Outcome, Refused
 from newsletter.message import Letter
 from subscribers.audience import MEMBERS, Circle, is_suppressed, member_ids
 from subscribers.subscriber import NOTHING_MUTED, Subscriber
+from subscribers.suppression import keys_among
 
 QUEUED: Final = "queued"
 SENDING: Final = "sending"
@@ -233,7 +234,12 @@ def claim(engine: Engine, letter_id: int, limit: int, now: datetime, circle: Cir
     """
     queued = (
         sqlalchemy.select(
-            col(Delivery.subscriber_id), col(Delivery.variant), circle.email, circle.belongs, is_suppressed()
+            col(Delivery.subscriber_id),
+            col(Delivery.variant),
+            circle.email,
+            circle.key,
+            circle.belongs,
+            is_suppressed(),
         )
         .join(Subscriber)
         .where(col(Delivery.letter_id) == letter_id, col(Delivery.state) == QUEUED)
@@ -246,10 +252,14 @@ def claim(engine: Engine, letter_id: int, limit: int, now: datetime, circle: Cir
             window = session.connection().execute(queued).all()
             if not window:
                 return None
-            suppressed = [number for number, _, _, _, is_suppressed in window if is_suppressed]
-            left = [number for number, _, _, belongs, is_suppressed in window if not belongs and not is_suppressed]
-            variant = next((variant for _, variant, _, belongs, _ in window if belongs), 0)
-            members = tuple((number, to) for number, of, to, belongs, _ in window if belongs and of == variant)
+            # The list of suppressed addresses has the last word, whatever a reader's row says: the two are written by
+            # different transactions, of which one may not have seen the other.
+            barred = keys_among(session, [key for _, _, _, key, belongs, _ in window if belongs])
+            suppressed = [number for number, _, _, key, _, said in window if said or key in barred]
+            left = [number for number, _, _, _, belongs, said in window if not belongs and not said]
+            wanted = [(number, of, to) for number, of, to, key, belongs, _ in window if belongs and key not in barred]
+            variant = wanted[0][1] if wanted else 0
+            members = tuple((number, to) for number, of, to in wanted if of == variant)
             for state, numbers in ((SUPPRESSED, suppressed), (LEFT, left)):
                 _update(session, _move(QUEUED, state, letter_id).values(settled_at=now), numbers)
             batch = Batch(key=secrets.token_hex(16), readers=members, variant=variant)

@@ -46,6 +46,10 @@ def issue(page: Page) -> str:
         "You get this because %%EMAIL%%",
         *wrapped(f"subscribed to {page.name}."),
         "",
+        *wrapped(
+            "The links below are yours alone: whoever you forward this letter to can open your page or unsubscribe you."
+        ),
+        "",
         "Preferences:",
         "%%PREFERENCES_URL%%",
         "Unsubscribe:",

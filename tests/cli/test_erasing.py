@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.db import open_engine, writing
-from subscribers import consent
+from newsletter.db import open_engine, reading, writing
+from subscribers import consent, signup, subscriber
+from subscribers.address import parse_address
 from subscribers.consent import Whence, Words
 from subscribers.subscriber import Subscriber, muting
 from tests.cli.conftest import Newsletter
@@ -35,6 +36,35 @@ def test_a_reader_is_forgotten_and_no_byte_of_the_address_stays(newsletter: News
         assert newsletter("subscribers", command, ANA).refused() == f"newsletter: {ANA}: unknown address"
     assert newsletter("subscribers", "list", "--json").document == []
     assert newsletter("db", "check").ok() == "every invariant holds\n"
+
+
+def test_no_file_and_no_editor_brings_back_who_was_forgotten_but_they_themselves_may_come(
+    newsletter: Newsletter, tmp_path: Path
+) -> None:
+    newsletter("subscribers", "add", ANA).ok()
+    newsletter("subscribers", "erase", ANA, "--yes").ok()
+    (tmp_path / "old.csv").write_text("email\nANA@example.com\nbo@example.com\n")
+    said = newsletter("subscribers", "import", str(tmp_path / "old.csv")).ok()
+    assert "added: 1 active" in said
+    assert "kept out, since they were forgotten at their wish or must not be written to: 1" in said
+    assert "only they themselves can come back" in newsletter("subscribers", "add", ANA).refused()
+    engine = open_engine(f"sqlite:///{database()}")
+    with writing(engine) as session:
+        signup.ask(session, parse_address(ANA), Words("1", "Yes."), Whence(), "form", IN_W47)
+        (waiting,) = signup.waiting_ids(session, 0, 10)
+        assert signup.attend(session, waiting, IN_W47)
+        session.commit()
+    engine.dispose()
+    assert newsletter("subscribers", "show", ANA, "--json").document["status"] == "pending"
+    assert newsletter("db", "check").ok() == "every invariant holds\n"
+
+
+def test_an_address_that_was_forgotten_unconfirmed_may_stand_in_a_file(newsletter: Newsletter, tmp_path: Path) -> None:
+    (tmp_path / "waiting.csv").write_text("email,status\nana@example.com,pending\n")
+    newsletter("subscribers", "import", str(tmp_path / "waiting.csv")).ok()
+    newsletter("subscribers", "erase", ANA, "--yes").ok()
+    (tmp_path / "old.csv").write_text("email\nana@example.com\n")
+    assert "added: 1 active" in newsletter("subscribers", "import", str(tmp_path / "old.csv")).ok()
 
 
 def test_whoever_must_not_be_written_to_stays_so_when_forgotten(newsletter: Newsletter) -> None:
@@ -106,11 +136,45 @@ def test_a_suppression_is_lifted_with_a_reason_only(newsletter: Newsletter) -> N
 def test_an_address_that_nobody_reads_at_can_be_suppressed_and_lifted(newsletter: Newsletter) -> None:
     newsletter("subscribers", "suppress", ANA).ok()
     assert newsletter("subscribers", "suppress", ANA).ok() == "Ana@example.com had been suppressed before\n"
-    assert newsletter("subscribers", "show", ANA).refused() == f"newsletter: {ANA}: unknown address"
+    for command in ("show", "proof"):
+        said = newsletter("subscribers", command, ANA).refused()
+        assert said.startswith(f"newsletter: {ANA}: unknown address; it is suppressed since 2")
+        assert said.endswith(" UTC: an editor said so (an editor)")
     assert newsletter("subscribers", "lift", ANA, "--because", "a mistake").ok() == (
         "Ana@example.com may be written to again; not on the list\n"
     )
+    assert newsletter("subscribers", "show", ANA).refused() == f"newsletter: {ANA}: unknown address"
     newsletter("subscribers", "add", ANA).ok()
+
+
+def test_a_complaint_that_takes_the_place_of_another_reason_is_said_to_do_so(newsletter: Newsletter) -> None:
+    newsletter("subscribers", "suppress", ANA).ok()
+    assert newsletter("subscribers", "suppress", ANA, "--reason", "complaint").ok() == (
+        "Ana@example.com had been suppressed before (an editor said so); from now on: the reader called a letter spam\n"
+    )
+    for reason in ("complaint", "hard_bounce"):
+        assert newsletter("subscribers", "suppress", ANA, "--reason", reason).ok() == (
+            "Ana@example.com had been suppressed before\n"
+        )
+
+
+def test_an_erasure_that_others_hinder_names_what_to_do_and_tidying_says_it_too(
+    newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("newsletter.db.PATIENCE", 50)
+    newsletter("subscribers", "add", ANA).ok()
+    engine = open_engine(os.environ["NEWSLETTER_DATABASE_URL"])
+    with reading(engine) as session:
+        assert subscriber.find(session, parse_address(ANA))
+        erased = newsletter("subscribers", "erase", ANA, "--yes")
+        tidied = newsletter("tidy")
+        assert b"ana@example.com" in bytes_of_the_database()
+    engine.dispose()
+    for done in (erased, tidied):
+        assert done.status == 0
+        assert "run `newsletter tidy`" in done.err
+    newsletter("tidy").ok()
+    assert b"ana@example.com" not in bytes_of_the_database()
 
 
 def test_a_reason_that_is_none_of_the_words_is_wrong_usage(newsletter: Newsletter) -> None:
@@ -156,4 +220,10 @@ def test_the_proof_of_consent_is_one_document_for_its_readers_eyes(member: Newsl
     file = Path("ana.json")
     assert json.loads(file.read_bytes()) == printed
     assert file.stat().st_mode & 0o777 == 0o600
-    assert "No such file" in member("subscribers", "proof", ANA, "--out", "none/ana.json").refused()
+    file.chmod(0o644)
+    member("subscribers", "proof", ANA, "--out", "ana.json").ok()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert printed["consent"][1]["at"] == "2026-11-18T09:00:00Z"
+    assert member("subscribers", "proof", ANA, "--out", "none/ana.json").refused() == (
+        "newsletter: none/ana.json: No such file or directory"
+    )

@@ -43,6 +43,7 @@ def test_what_came_of_the_providers_list_is_printed(newsletter: Newsletter, sand
         "      1 not on our list",
     ]
     assert newsletter("subscribers", "sync", "--json").document == {
+        "has_list": True,
         "listed": 2,
         "left": 0,
         "suppressed": 0,
@@ -65,7 +66,8 @@ def test_a_provider_without_a_list_has_nothing_to_be_asked(
     for name, value in settings.items():
         monkeypatch.setenv(f"NEWSLETTER_{name}", value)
     assert "keeps no list of its own; nothing to ask" in newsletter("subscribers", "sync").ok()
-    assert newsletter("subscribers", "sync", "--json").document["listed"] == 0
+    asked = newsletter("subscribers", "sync", "--json").document
+    assert (asked["has_list"], asked["listed"]) == (False, 0)
 
 
 def test_a_provider_that_is_away_is_said_in_a_line(

@@ -124,7 +124,7 @@ def test_an_address_that_must_not_be_written_to_is_kept_out_and_counted(newslett
     newsletter("subscribers", "erase", "ana@example.com", "--yes").ok()
     said = newsletter("subscribers", "import", write("readers.csv", "email\nAna@Example.com\nbo@example.com\n")).ok()
     assert said == (
-        "added: 1 active; on the list before: 0; left out: 0\nkept out, since their address must not be written to: 1\n"
+        "added: 1 active; on the list before: 0; left out: 0\nkept out, since they were forgotten at their wish or must not be written to: 1\n"
     )
     assert statuses(newsletter) == {"bo@example.com": "active"}
 
@@ -168,10 +168,70 @@ def test_an_export_as_json_has_addresses_as_they_are(newsletter: Newsletter) -> 
 
 def test_a_file_that_cannot_be_written_is_named_and_nothing_half_is_left(newsletter: Newsletter) -> None:
     newsletter("subscribers", "add", "ana@example.com").ok()
-    assert "No such file or directory" in newsletter("subscribers", "export", "--out", "none/out.csv").refused()
+    assert newsletter("subscribers", "export", "--out", "none/out.csv").refused() == (
+        "newsletter: none/out.csv: No such file or directory"
+    )
     Path("folder").mkdir()
-    assert "Is a directory" in newsletter("subscribers", "export", "--out", "folder").refused()
+    assert newsletter("subscribers", "export", "--out", "folder").refused() == "newsletter: folder: Is a directory"
     assert [path.name for path in Path.cwd().iterdir()] == ["folder"]
+
+
+def test_rejected_rows_that_could_not_be_kept_are_refused_before_the_first_row_is_written(
+    newsletter: Newsletter,
+) -> None:
+    file = write("readers.csv", "email\nana@example.com\nnobody\n")
+    for place in ("none/bad.csv", "readers.csv/bad.csv"):
+        assert (
+            newsletter("subscribers", "import", file, "--rejected", place)
+            .refused()
+            .startswith(f"newsletter: {place}: ")
+        )
+    assert statuses(newsletter) == {}
+
+
+def test_an_old_file_undoes_no_newer_word_and_says_how_often(newsletter: Newsletter) -> None:
+    newsletter("subscribers", "suppress", "ana@example.com", "--reason", "hard_bounce").ok()
+    newsletter("subscribers", "lift", "ana@example.com", "--because", "a new mailbox")
+    file = write("readers.csv", "email,status,since\nana@example.com,cleaned,2025-02-01\nbo@example.com,,\n")
+    foretold = newsletter("subscribers", "import", file, "--dry-run").out
+    said = newsletter("subscribers", "import", file).ok()
+    assert (
+        foretold
+        == said
+        == (
+            "added: 1 active; on the list before: 0; left out: 0\n"
+            "said of somebody who has said otherwise since, or of whom an editor has; not done: 1\n"
+        )
+    )
+    assert statuses(newsletter) == {"bo@example.com": "active"}
+
+
+def test_what_is_read_is_named_by_its_column(newsletter: Newsletter) -> None:
+    file = write("readers.csv", "status,mail,joined,name\nana@example.com,active,2025-01-14,Ana\n")
+    maps = [word for one in ("status=email", "mail=status", "joined=consented_at") for word in ("--map", one)]
+    done = newsletter("subscribers", "import", file, *maps)
+    assert (
+        done.err == "readers.csv:1: not read: name (what is: status as email, mail as status, joined as consented_at)\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["export", "list"])
+def test_a_status_that_is_none_is_wrong_usage(newsletter: Newsletter, command: str) -> None:
+    said = newsletter("subscribers", command, "--status", "erased").misused()
+    assert "'--status'" in said
+    assert "'erased' is none of pending, active, paused, unsubscribed, suppressed" in said
+
+
+def test_an_export_to_stdout_by_name_is_the_export_alone(newsletter: Newsletter) -> None:
+    newsletter("subscribers", "add", "ana@example.com").ok()
+    done = subprocess.run(
+        [sys.executable, "-m", "newsletter", "subscribers", "export", "--out", "/dev/stdout", "--json"],
+        capture_output=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert [one["email"] for one in json.loads(done.stdout)] == ["ana@example.com"]
+    assert done.stderr == b"/dev/stdout: 1 readers\n"
 
 
 def test_a_terminal_shows_a_bar(newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,10 @@ from newsletter.db import reading, writing
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import Batch, Delivery, StoredLetter
 from newsletter.delivery.provider import Accepted, NotSent, Outcome, Refused, Unknown
+from subscribers.address import parse_address
+from subscribers.fingerprint import Fingerprints
 from subscribers.subscriber import PAUSED, PENDING, SUPPRESSED, UNSUBSCRIBED, Subscriber
+from subscribers.suppression import COMPLAINT, Suppression
 from tests.delivery.readers import LETTER, NOW, add_readers, books, drawn_up
 
 
@@ -99,6 +102,18 @@ def test_a_reader_who_is_gone_since_the_list_was_drawn_up_is_never_claimed(
 
     assert [number for number, _ in batch.readers] == [3, 4]
     assert books(engine, letter_id) == ledger.Accounting(audience=4, sending=2, **{state: 2})
+
+
+def test_the_list_of_suppressed_addresses_has_the_last_word_whatever_a_readers_row_says(engine: Engine) -> None:
+    """As after an import and a complaint of which neither has seen the other."""
+    letter_id = drawn_up(engine, 3)
+    with writing(engine) as session:
+        fingerprint = Fingerprints(session).of(parse_address("reader1@example.com"))
+        session.add(Suppression(fingerprint=fingerprint, reason=COMPLAINT, source="", at=NOW))
+        session.commit()
+
+    assert [number for number, _ in claim(engine, letter_id).readers] == [1, 3]
+    assert books(engine, letter_id) == ledger.Accounting(audience=3, sending=2, suppressed=1)
 
 
 def test_a_queue_of_nobody_but_leavers_ends(engine: Engine) -> None:

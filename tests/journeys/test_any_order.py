@@ -10,7 +10,14 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy import Engine, event
 from sqlmodel import select
 
@@ -42,7 +49,7 @@ OUTCOMES: list[Outcome] = [
     NotSent("not reached"),
 ]
 
-emails = st.sampled_from(EMAILS)
+emails = st.sampled_from([EMAILS[0], *EMAILS])
 
 
 def _in_a_hurry(connection: Any, _: object) -> None:
@@ -81,6 +88,10 @@ class Readers(RuleBasedStateMachine):
                 assert violations(session) == []
         finally:
             self.engine.dispose()
+
+    @initialize(status=st.sampled_from(["active", "active", "pending"]))
+    def was_there_before(self, status: str) -> None:
+        self.is_in_a_file(EMAILS[0], status)
 
     @rule(email=emails)
     def signs_up(self, email: str) -> None:
@@ -177,6 +188,12 @@ class Readers(RuleBasedStateMachine):
         with writing(self.engine) as session:
             suppression.lift(session, parse_address(email), "they wrote to us", self.now)
             session.commit()
+
+    @rule(email=emails, reason=st.sampled_from(sorted(REASONS)))
+    def is_kept_out_for_a_while(self, email: str, reason: str) -> None:
+        """Both at once, since by chance the second seldom follows."""
+        self.is_suppressed(email, reason)
+        self.is_let_in_again(email)
 
     @rule(email=emails, why=st.sampled_from(["left", "bounced", "complained", "closed"]))
     def does_something_at_the_provider(self, email: str, why: Why) -> None:
@@ -294,7 +311,7 @@ def test_in_no_order_of_events_is_anybody_written_to_who_does_not_want_it(
     run_state_machine_as_test(
         Readers,
         settings=settings(
-            max_examples=80,
+            max_examples=50,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -6,6 +6,7 @@ from fastapi.testclient import TestClient
 from newsletter import wording
 from newsletter.assembly import Assembly
 from newsletter.web.form import MOST
+from newsletter.web.joining import TRAP
 from subscribers.tokens import CONFIRM
 from tests.web.conftest import browser
 from tests.web.world import MakeAssembly, Parsed, a_comparison, everything, key_to, send, sign_ups
@@ -157,7 +158,8 @@ def test_the_box_for_other_pages_is_a_form_that_works(assembly: Assembly, make_a
     (form,) = box.named("form")
     assert form["action"] == "http://127.0.0.1:8000/subscribe"
     assert 'Send me Tools & "Verdicts" <weekly> by email' in box.text
-    fields = {str(each["name"]): each.get("value") or "ana@example.com" for each in box.named("input")}
+    typed = {"email": "ana@example.com", TRAP: ""}
+    fields = {str(each["name"]): each.get("value") or typed[str(each["name"])] for each in box.named("input")}
     assert client.post("/subscribe", data=fields).status_code == 200
     (stored,) = sign_ups(named)
     assert stored.words == wording.sign_up('Tools & "Verdicts" <weekly>').text

@@ -16,7 +16,6 @@ BODY = b"List-Unsubscribe=One-Click"
 FORM = b"Content-Type: application/x-www-form-urlencoded"
 PARTS = b'--b0undary\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b0undary--\r\n'
 BOT = b"User-Agent: Mozilla/5.0 (compatible; SomeBot/1.0; +https://bot.example)"
-"""Headers beside Host and Content-Length, and the body."""
 VARIANTS = {
     "urlencoded": ((FORM,), BODY),
     "with a charset": ((FORM + b"; charset=utf-8",), BODY),
@@ -32,6 +31,7 @@ VARIANTS = {
     "through a proxy": ((FORM, b"X-Forwarded-For: 203.0.113.9", b"Via: 1.1 proxy.example"), BODY),
     "a body that says something else": ((FORM,), b"List-Unsubscribe=Something"),
 }
+"""Headers beside Host and Content-Length, and the body."""
 
 
 @pytest.fixture
