@@ -1,4 +1,4 @@
-"""How do letters reach one person: confirm, welcome, your own page, your new address?
+"""How do letters reach one person: confirm, welcome, your own page, your new address, your old one?
 
 A letter is queued in the transaction of what caused it, so that none is lost, and carried a moment later over the same
 ledger as an issue, by one process at a time and beside issues. Safe to run anywhere, twice, at once, and to be killed
@@ -23,7 +23,7 @@ from newsletter.issues import issue as issues
 from newsletter.message import Recipient
 from newsletter.post import Post
 from newsletter.rendering.edition import Masthead
-from newsletter.rendering.note import ADDRESS, CONFIRM, LINK, WELCOME, Latest
+from newsletter.rendering.note import ADDRESS, CONFIRM, LINK, NOTICE, WELCOME, Latest
 from newsletter.rendering.personal import render_personal
 from subscribers import limits, signup
 from subscribers.audience import KNOWN, MEMBERS, MOVING, NOT_YET
@@ -34,7 +34,7 @@ from subscribers.tokens import ADDRESS as NEW_ADDRESS
 from subscribers.tokens import CONFIRM as CONFIRMATION
 from subscribers.tokens import PREFERENCES
 
-CIRCLES: Final = {CONFIRM: NOT_YET, WELCOME: MEMBERS, LINK: KNOWN, ADDRESS: MOVING}
+CIRCLES: Final = {CONFIRM: NOT_YET, WELCOME: MEMBERS, LINK: KNOWN, ADDRESS: MOVING, NOTICE: KNOWN}
 """Kind of letter -> whom it may go to."""
 
 PAGE = 200  # sign-ups read at a time
@@ -93,6 +93,14 @@ def greet(session: Session, desk: WelcomeDesk, subscriber_id: int, now: datetime
 def ask_address(session: Session, desk: WelcomeDesk, subscriber_id: int, now: datetime) -> None:
     """Queue the question to a reader's new address (`AddressChange`). The caller limits how often."""
     queue(session, desk, ADDRESS, subscriber_id, now)
+
+
+def tell_of_change(session: Session, desk: WelcomeDesk, subscriber_id: int, now: datetime) -> None:
+    """Queue a word to a reader's present address that another one was named: who did may hold a forwarded issue.
+
+    Due for every `AddressChange`, whether or not the other address is written to. The caller limits how often.
+    """
+    queue(session, desk, NOTICE, subscriber_id, now)
 
 
 def queue(session: Session, desk: WelcomeDesk, kind: str, subscriber_id: int, now: datetime) -> None:
@@ -173,12 +181,16 @@ def _attend_to_one(engine: Engine, desk: WelcomeDesk, sign_up_id: int, now: date
 
 
 def _unsettled(engine: Engine, *states: str) -> list[tuple[int, str]]:
-    """(id, kind) of the letters to one person that have rows in these states, oldest first."""
+    """(id, kind) of the letters to one person that have rows in these states, oldest first.
+
+    But notices before all others: such a letter is to be out before anybody can confirm the change that it warns of.
+    """
     rows = select(Delivery.letter_id).where(Delivery.letter_id == StoredLetter.id, col(Delivery.state).in_(states))
     query = select(StoredLetter.id, StoredLetter.tag).where(col(StoredLetter.tag).in_(CIRCLES), rows.exists())
     with reading(engine) as session:
         found = session.exec(query.order_by(col(StoredLetter.id))).all()
-    return [(number, kind) for number, kind in found if number is not None]
+    letters = [(number, kind) for number, kind in found if number is not None]
+    return sorted(letters, key=lambda letter: letter[1] != NOTICE)
 
 
 def _may_ask(engine: Engine, letter_id: int, now: datetime) -> bool:
@@ -209,7 +221,7 @@ def _recipient(engine: Engine, post: Post, kind: str, reader: tuple[str, int, st
     values = {"EMAIL": email}
     if kind == CONFIRM:
         values["CONFIRM_URL"] = post.links.confirm(post.tokens.make_passing(CONFIRMATION, number, now))
-    elif kind == LINK:
+    elif kind in (LINK, NOTICE):
         values["PREFERENCES_URL"] = post.links.preferences(post.tokens.make_passing(PREFERENCES, number, now))
     else:
         change = _change_id(engine, number, email)

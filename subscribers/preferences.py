@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
 
-from sqlalchemy import update
+from sqlalchemy import func, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, col, select
 
 from newsletter.db import Table
 from subscribers import consent, limits, suppression
 from subscribers.address import Address
-from subscribers.consent import Whence
+from subscribers.consent import Consent, Whence
 from subscribers.subscriber import ACTIVE, ERASED, PAUSED, SUPPRESSED, Subscriber, find, move, muting
 
 MOST_WEEKS: Final = 12
@@ -121,12 +121,26 @@ def ask_address(session: Session, subscriber: Subscriber, address: Address, now:
     return Asked.WRITE if within and not suppression.in_force(session, address) else Asked.SILENT
 
 
+def drop_change(session: Session, subscriber: Subscriber) -> bool:
+    """Keep the address that we have: forget the one that was named; False where none was. The caller commits.
+
+    The letter to it is not sent any more, and the link in one that was leads to nothing.
+    """
+    change = asked_change(session, subscriber)
+    if change is None:
+        return False
+    session.delete(change)
+    session.flush()
+    return True
+
+
 def move_address(
     session: Session, change_id: int, whence: Whence, source: str, now: datetime
 ) -> tuple[Moved, int | None]:
     """Bring a reader to the address that they confirmed, and say who it is: an id, None where the change is gone.
 
-    Links in letters to the old address stay good, since they name the reader. The caller commits.
+    Links in letters to the old address name the reader: the way out stays good, keys do not (`moved_since`). The caller
+    commits.
     """
     change = session.get(AddressChange, change_id)
     subscriber = session.get(Subscriber, change.subscriber_id, with_for_update=True) if change else None
@@ -148,3 +162,13 @@ def move_address(
     assert subscriber.id is not None  # it was read from the database
     consent.note(session, subscriber.id, consent.MOVED, source, now, whence=whence)
     return Moved.MOVED, subscriber.id
+
+
+def moved_since(session: Session, subscriber_id: int, made_at: datetime) -> bool:
+    """Whether a key to the own page went to a mailbox that a reader has moved away from.
+
+    `made_at`: when it was made, as its token says it, cut to the minute; so one of the minute of the move is good.
+    """
+    theirs = Consent.subscriber_id == subscriber_id, Consent.kind == consent.MOVED
+    moved_at = session.exec(select(func.max(col(Consent.at))).where(*theirs)).one()
+    return moved_at is not None and made_at < moved_at.replace(second=0, microsecond=0)

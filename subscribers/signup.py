@@ -21,7 +21,9 @@ from subscribers.whence import network_of
 MOST_OF_A_NETWORK: Final = 20  # sign-ups in PER
 MOST_FOR_A_MAILBOX: Final = 5  # sign-ups in PER; more are dropped, or ana+1, ana+2 … would fill one with letters
 MOST_LETTERS: Final = 1  # of a kind to one address in PER, that anybody can make us write
+MOST_LETTERS_TO_A_MAILBOX: Final = 3  # of all kinds together, in A_DAY; or ana+1, ana+2 … would fill one slowly
 PER: Final = timedelta(hours=1)
+A_DAY: Final = timedelta(days=1)
 UNCONFIRMED_FOR: Final = timedelta(days=30)
 """How long we remember an address that nobody has confirmed, after it was last given to us."""
 
@@ -136,11 +138,15 @@ def wanted_letter(reader: Subscriber) -> Asks | None:
 
 
 def may_write(session: Session, reader: Subscriber, asks: Asks, now: datetime) -> bool:
-    """Whether a letter that anybody can make us write may go to an address now: one of a kind within PER.
+    """Whether a letter that anybody can make us write may go to an address now: one of a kind within PER, and
+    few to its mailbox within A_DAY.
 
     Counts it. The caller has locked the reader's row.
     """
-    return limits.take(session, f"letter {asks.name.lower()}", reader.address_key, MOST_LETTERS, PER, now)
+    if not limits.take(session, f"letter {asks.name.lower()}", reader.address_key, MOST_LETTERS, PER, now):
+        return False
+    mailbox = Address(reader.email, reader.address_key).mailbox
+    return limits.take(session, "letters to a mailbox", mailbox, MOST_LETTERS_TO_A_MAILBOX, A_DAY, now)
 
 
 def confirm(

@@ -1,4 +1,4 @@
-"""What does a letter to one person say? Four kinds, each with one thing to press.
+"""What does a letter to one person say? Five kinds, each with one thing to press.
 
 Pure. Both parts of the letter, HTML and text, are printed from the same note. All texts are plain and cut to fit:
 whoever prints them escapes them. Who it goes to is no part of it: the templates leave that as merge fields.
@@ -19,6 +19,7 @@ CONFIRM: Final = "confirm"
 WELCOME: Final = "welcome"
 LINK: Final = "link"
 ADDRESS: Final = "address"
+NOTICE: Final = "notice"
 
 # Characters. A subject shows whole in lists of messages up to 60.
 _NAME_IN_SUBJECT, _LATEST = 30, 100
@@ -32,6 +33,7 @@ FIELDS: Final = {
     WELCOME: frozenset({"EMAIL", "PREFERENCES_URL", "UNSUBSCRIBE_URL"}),
     LINK: frozenset({"EMAIL", "PREFERENCES_URL"}),
     ADDRESS: frozenset({"EMAIL", "ADDRESS_URL"}),
+    NOTICE: frozenset({"EMAIL", "PREFERENCES_URL"}),
 }
 """Kind -> the merge fields of its letter."""
 
@@ -193,9 +195,31 @@ def _address(name: str, _: Masthead, __: Latest | None) -> _Words:
     )
 
 
+def _notice(name: str, _: Masthead, __: Latest | None) -> _Words:
+    # The address that was named stands nowhere: it is not the reader's until its owner has said so.
+    return _Words(
+        subject="A new address was asked for:",
+        preheader="Nothing has changed yet. Was it not you? Then open your own page and keep your address.",
+        headline="Shall we write to you elsewhere?",
+        before=(
+            f"Somebody, probably you, asked us to send {name} to another address from now on. Nothing has changed yet: "
+            "they have to confirm it there.",
+            "Was it you? Then there is nothing to do here. Was it not you? Open your own page and press “Keep my "
+            "address”.",
+        ),
+        button=Link("Open your own page", _PREFERENCES_URL),
+        after=(
+            "The link is a key to it, so do not pass this letter on. It works for 60 days, but no longer once the new "
+            "address is confirmed. If that was not you, answer this letter.",
+        ),
+        because="because it is the address that we have of you.",
+    )
+
+
 _KINDS: Final[dict[str, Callable[[str, Masthead, Latest | None], _Words]]] = {
     CONFIRM: _confirm,
     WELCOME: _welcome,
     LINK: _link,
     ADDRESS: _address,
+    NOTICE: _notice,
 }

@@ -1,7 +1,8 @@
 """What may a reader do on their own page? Everything that concerns them, with the link as the only key.
 
 Promises: looking changes nothing; each act that is sent twice is done once; the address shows on this page alone; once
-the link's time is over, a fresh one goes to the address that we have, and to no other.
+the link's time is over, or the reader has moved since it was made, a fresh one goes to the address that we have, and to
+no other; whoever is to be written to elsewhere hears of it where they are.
 """
 
 import json
@@ -79,16 +80,17 @@ class Act:
 def look(site: Here, token: str) -> Response:
     """A reader's own page."""
     try:
-        reader, _ = site.assembly.tokens.read_passing(PREFERENCES, token, site.clock())
+        reader, made_at = site.assembly.tokens.read_passing(PREFERENCES, token, site.clock())
+        with reading(site.engine) as session:
+            _see_that_it_is_theirs(session, reader, made_at)
+            subscriber = session.get(Subscriber, reader)
+            if subscriber is None or subscriber.status == ERASED:
+                return nobody(site)
+            return _page(session, site, subscriber, token)
     except Expired:
         return _expired(site)
     except BadToken:
         return bad_link(site)
-    with reading(site.engine) as session:
-        subscriber = session.get(Subscriber, reader)
-        if subscriber is None or subscriber.status == ERASED:
-            return nobody(site)
-        return _page(session, site, subscriber, token)
 
 
 @router.api_route(
@@ -100,16 +102,16 @@ def look(site: Here, token: str) -> Response:
 def data(site: Here, token: str) -> Response:
     """All that we hold of the reader: to be read in the browser, and kept as a file."""
     try:
-        reader, _ = site.assembly.tokens.read_passing(PREFERENCES, token, site.clock())
+        reader, made_at = site.assembly.tokens.read_passing(PREFERENCES, token, site.clock())
+        with reading(site.engine) as session:
+            _see_that_it_is_theirs(session, reader, made_at)
+            held = dossier.dossier(session, reader)
     except Expired:
         return _expired(site)
     except BadToken:
         return bad_link(site)
-    with reading(site.engine) as session:
-        try:
-            held = dossier.dossier(session, reader)
-        except LookupError:
-            return nobody(site, 404)
+    except LookupError:
+        return nobody(site, 404)
     return Response(
         json.dumps(held, ensure_ascii=False, indent=2) + "\n",
         media_type="application/json",
@@ -134,13 +136,21 @@ def choose(request: Request, site: Here, token: str, form: Form) -> Response:
     """Do one thing, and show the page as it is after it."""
     now = site.clock()
     try:
-        reader, _ = site.assembly.tokens.read_passing(PREFERENCES, token, now)
+        key = site.assembly.tokens.read_passing(PREFERENCES, token, now)
+        return _choose(request, site, token, key, form, now)
     except Expired as expired:
         return _fresh_link(site, expired.number, now) if form.one("do") == FRESH_LINK else _expired(site)
     except BadToken:
         return bad_link(site)
+
+
+def _choose(
+    request: Request, site: Site, token: str, key: tuple[int, datetime], form: Sent, now: datetime
+) -> Response:
+    reader, made_at = key
     with writing(site.engine) as session:
         subscriber = session.get(Subscriber, reader, with_for_update=True)
+        _see_that_it_is_theirs(session, reader, made_at)
         if subscriber is None or subscriber.status == ERASED:
             return nobody(site)
         wish = form.one("do")
@@ -153,6 +163,12 @@ def choose(request: Request, site: Here, token: str, form: Form) -> Response:
         leave_no_copies(site.engine, said.gone)
         return _forgotten(site)
     return answer
+
+
+def _see_that_it_is_theirs(session: Session, reader: int, made_at: datetime) -> None:
+    """A key that went to a mailbox which its reader has left opens nothing. Raises Expired."""
+    if preferences.moved_since(session, reader, made_at):
+        raise Expired(reader)
 
 
 def _do(wish: str, act: Act) -> Said:
@@ -211,13 +227,20 @@ def _change_address(act: Act) -> Said:
             "address",
             written[:LONGEST],
         )
+    assert act.subscriber.id is not None  # it was read from the database
+    # Also where nothing follows at the other address: by the one letter, the other could be told.
+    welcome.tell_of_change(act.session, act.site.assembly.welcome_desk, act.subscriber.id, act.now)
     if asked is Asked.WRITE:
-        assert act.subscriber.id is not None  # it was read from the database
         welcome.ask_address(act.session, act.site.assembly.welcome_desk, act.subscriber.id, act.now)
     return Said(
         f"Look into the inbox of {address.email}: the button in the letter there makes the change. Until then letters "
         "go where they went."
     )
+
+
+def _stay(act: Act) -> Said:
+    preferences.drop_change(act.session, act.subscriber)
+    return Said("Done. Your address stays as it is.")
 
 
 def _join(act: Act) -> Said:
@@ -246,6 +269,7 @@ ACTS: Final[dict[str, Callable[[Act], Said]]] = {
     own_page.PAUSE: _pause,
     own_page.RESUME: _resume,
     own_page.ADDRESS: _change_address,
+    own_page.STAY: _stay,
     own_page.JOIN: _join,
     own_page.LEAVE: _leave,
     own_page.ERASE: _erase,

@@ -22,6 +22,7 @@ from subscribers import signup
 from subscribers.address import parse_address
 from subscribers.consent import Words
 from subscribers.signup import PER, Confirmed
+from subscribers.preferences import moved_since
 from subscribers.tokens import CONFIRM, PREFERENCES, BadToken, Expired
 
 FORM_SOURCE: Final = "sign-up form"
@@ -104,6 +105,8 @@ def confirm(request: Request, site: Here, token: str) -> Response:
         return bad_link(site)
     words = wording.confirm(site.assembly.settings.name)
     with writing(site.engine) as session:
+        if moved_since(session, reader, made_at):  # it lies in a mailbox that is theirs no more, and would be a key
+            return _out_of_date(site)
         confirmed = signup.confirm(session, reader, made_at, words, whence(request), CONFIRM_SOURCE, now)
         if confirmed is Confirmed.NOW:
             welcome.greet(session, site.assembly.welcome_desk, reader, now)
@@ -114,6 +117,10 @@ def confirm(request: Request, site: Here, token: str) -> Response:
     if confirmed in (Confirmed.NOW, Confirmed.BEFORE):
         key = site.assembly.tokens.make_passing(PREFERENCES, reader, now)
         return page(site, "confirmed.html", headers=PRIVATE, key=key)
+    return _out_of_date(site)
+
+
+def _out_of_date(site: Site) -> Response:
     return sign_up_again(
         site,
         "This link is out of date",

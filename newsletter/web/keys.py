@@ -43,7 +43,7 @@ def sent_to_you(site: Site) -> Response:
         site,
         "Look into your inbox",
         "If this address may get a letter from us, a new one with a fresh link is on its way. It can take a minute or "
-        "two; do look among the spam as well. We send at most one an hour.",
+        "two; do look among the spam as well. We send at most one an hour and three a day.",
         headers=PRIVATE,
     )
 

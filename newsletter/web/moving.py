@@ -65,7 +65,7 @@ def move(request: Request, site: Here, token: str) -> Response:
         site,
         "This link has been used",
         "If you have pressed the button before, letters go to the new address. If another address was named since, "
-        "the link in the newest letter counts.",
+        "the link in the newest letter counts; if the old one was kept, nothing has changed.",
         headers=PRIVATE,
     )
 

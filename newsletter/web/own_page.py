@@ -18,18 +18,19 @@ CATEGORIES: Final = "categories"
 PAUSE: Final = "pause"
 RESUME: Final = "resume"
 ADDRESS: Final = "address"
+STAY: Final = "stay"
 JOIN: Final = "join"
 LEAVE: Final = "leave"
 ERASE: Final = "erase"
 
-_READS: Final = frozenset({CATEGORIES, PAUSE, RESUME, ADDRESS, JOIN, LEAVE, ERASE})
+_READS: Final = frozenset({CATEGORIES, PAUSE, RESUME, ADDRESS, STAY, JOIN, LEAVE, ERASE})
 
 MAY: Final = {
     ACTIVE: _READS,
     PAUSED: _READS,
-    PENDING: frozenset({JOIN, LEAVE, ERASE}),
-    UNSUBSCRIBED: frozenset({JOIN, LEAVE, ERASE}),
-    SUPPRESSED: frozenset({LEAVE, ERASE}),
+    PENDING: frozenset({STAY, JOIN, LEAVE, ERASE}),
+    UNSUBSCRIBED: frozenset({STAY, JOIN, LEAVE, ERASE}),
+    SUPPRESSED: frozenset({STAY, LEAVE, ERASE}),
 }
 """What a reader may do on their page; what they have done already may be done again, and changes nothing."""
 

@@ -7,6 +7,7 @@ of the post becomes one of the pages. Any number of processes may have one: they
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from random import SystemRandom
 from typing import Final
 
 import structlog
@@ -15,6 +16,7 @@ from newsletter import welcome
 from newsletter.assembly import Assembly
 
 ROUND: Final = 15.0  # seconds between two rounds that nobody has asked for
+A_MOMENT: Final = 1.5  # seconds at most between a nudge and its round, by chance
 SOON: Final = 1.0  # seconds until the next round, where another process was at it
 PATIENCE: Final = 5.0  # seconds that `stop` waits for the round under way
 
@@ -55,7 +57,10 @@ class Postman:
     def _run(self) -> None:
         rest = ROUND
         while True:
-            self._wanted.wait(rest)
+            if self._wanted.wait(rest):
+                # What a sign-up leads to is work of this process, and how busy it is can be felt by who asks for pages
+                # right after it. So nobody is to know when.
+                self._stopping.wait(SystemRandom().uniform(0, A_MOMENT))
             self._wanted.clear()
             if self._stopping.is_set():
                 return
