@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
 
-from sqlalchemy import func, update
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, col, select
 
@@ -170,5 +170,5 @@ def moved_since(session: Session, subscriber_id: int, made_at: datetime) -> bool
     `made_at`: when it was made, as its token says it, cut to the minute; so one of the minute of the move is good.
     """
     theirs = Consent.subscriber_id == subscriber_id, Consent.kind == consent.MOVED
-    moved_at = session.exec(select(func.max(col(Consent.at))).where(*theirs)).one()
+    moved_at = session.exec(select(Consent.at).where(*theirs).order_by(col(Consent.at).desc()).limit(1)).first()
     return moved_at is not None and made_at < moved_at.replace(second=0, microsecond=0)

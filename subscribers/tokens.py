@@ -7,6 +7,7 @@ signature: at most 56 characters, safe in a URL.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -80,7 +81,13 @@ class Tokens:
             raise BadToken from None
 
     def _signer(self, purpose: str) -> Signer:
-        return Signer(list(reversed(self.keys)), salt=purpose, digest_method=sha256)
+        return _signer(tuple(self.keys), purpose)
+
+
+@lru_cache(maxsize=32)
+def _signer(keys: tuple[str, ...], purpose: str) -> Signer:
+    """Made once: to make one takes longer than to sign with it, and a letter is signed for each of its readers."""
+    return Signer(list(reversed(keys)), salt=purpose, digest_method=sha256)
 
 
 def _base36(number: int) -> str:

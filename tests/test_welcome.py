@@ -12,7 +12,7 @@ from newsletter import welcome
 from newsletter.db import reading, writing
 from newsletter.delivery.ledger import StoredLetter
 from newsletter.outgoing import send_issue
-from newsletter.rendering.note import ADDRESS, CONFIRM, LINK, WELCOME
+from newsletter.rendering.note import ADDRESS, CONFIRM, LINK, NOTICE, WELCOME
 from newsletter.sandbox.mailbox import content_of
 from newsletter.sandbox.server import Sandbox
 from newsletter.welcome import Carried, WelcomeDesk
@@ -258,3 +258,22 @@ def test_a_change_of_address_that_is_gone_is_not_asked_about(engine: Engine, des
     carry(engine, desk)
     assert states(engine, ADDRESS) == ["left"]
     assert mail(outbox) == []
+
+
+def test_the_present_address_hears_first_that_another_one_was_named_and_not_which(
+    engine: Engine, desk: WelcomeDesk, sandbox: Sandbox
+) -> None:
+    (ana,) = subscribe(engine, [ANA])
+    name_address(engine, ana, "thief@example.org")
+    for _ in range(2):  # one that waits is enough
+        with writing(engine) as session:
+            welcome.ask_address(session, desk, ana, MONDAY)
+            welcome.tell_of_change(session, desk, ana, MONDAY)
+            session.commit()
+    carry(engine, at_postmark(desk, sandbox.url))
+    sent = [(message.tag, message.recipients) for message in sandbox.messages]
+    assert sent == [(NOTICE, (ANA,)), (ADDRESS, ("thief@example.org",))]
+    content = content_of(sandbox.messages[0])
+    assert content.failure is None
+    assert LINKS.preferences("") in content.html
+    assert "thief" not in content.html + content.text

@@ -144,9 +144,7 @@ def choose(request: Request, site: Here, token: str, form: Form) -> Response:
         return bad_link(site)
 
 
-def _choose(
-    request: Request, site: Site, token: str, key: tuple[int, datetime], form: Sent, now: datetime
-) -> Response:
+def _choose(request: Request, site: Site, token: str, key: tuple[int, datetime], form: Sent, now: datetime) -> Response:
     reader, made_at = key
     with writing(site.engine) as session:
         subscriber = session.get(Subscriber, reader, with_for_update=True)

@@ -21,8 +21,8 @@ from newsletter.web.site import Here, Site, cached, notice, page
 from subscribers import signup
 from subscribers.address import parse_address
 from subscribers.consent import Words
-from subscribers.signup import PER, Confirmed
 from subscribers.preferences import moved_since
+from subscribers.signup import PER, Confirmed
 from subscribers.tokens import CONFIRM, PREFERENCES, BadToken, Expired
 
 FORM_SOURCE: Final = "sign-up form"

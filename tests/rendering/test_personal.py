@@ -11,7 +11,7 @@ from newsletter.links import Links
 from newsletter.message import Filler, Letter
 from newsletter.rendering.elements import parse
 from newsletter.rendering.lint import lint
-from newsletter.rendering.note import ADDRESS, CONFIRM, FIELDS, LINK, WELCOME, Latest
+from newsletter.rendering.note import ADDRESS, CONFIRM, FIELDS, LINK, NOTICE, WELCOME, Latest
 from newsletter.rendering.personal import render_personal
 from newsletter.rendering.plain_text import WIDTH, columns
 from tests.browser import lay_out
@@ -29,6 +29,7 @@ CASES: dict[str, tuple[str, Letter]] = {
     "welcome-first": (WELCOME, render_personal(WELCOME, MASTHEAD)),
     "link": (LINK, render_personal(LINK, MASTHEAD)),
     "address": (ADDRESS, render_personal(ADDRESS, MASTHEAD)),
+    "notice": (NOTICE, render_personal(NOTICE, MASTHEAD)),
     "strange": (WELCOME, render_personal(WELCOME, STRANGE, Latest("2026-W47", "%%EMAIL%% <i>{{ x }}</i> ניצחון"))),
 }
 VALUES = {
@@ -44,6 +45,7 @@ BUTTONS = {
     "welcome-first": "https://v.example/preferences/1",
     "link": "https://v.example/preferences/1",
     "address": "https://v.example/address/1",
+    "notice": "https://v.example/preferences/1",
 }
 
 
@@ -93,6 +95,8 @@ def test_whoever_did_not_ask_is_told_what_to_do() -> None:
     for name in ("confirm", "link", "address"):
         for part in (CASES[name][1].html, CASES[name][1].text.replace("\n", " ")):
             assert "do nothing" in part
+    for part in (CASES["notice"][1].html, CASES["notice"][1].text.replace("\n", " ")):
+        assert "Was it not you? Open your own page" in part
 
 
 def test_the_time_that_a_link_has_is_said() -> None:
@@ -100,6 +104,7 @@ def test_the_time_that_a_link_has_is_said() -> None:
     assert "works for seven days" in said["confirm"]
     assert "works for 60 days" in said["link"]
     assert "works for one day" in said["address"]
+    assert "works for 60 days" in said["notice"]
     assert "forgotten after 30 days" in said["confirm"]
 
 

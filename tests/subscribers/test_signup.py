@@ -193,6 +193,25 @@ def test_an_address_gets_one_such_letter_an_hour(engine: Engine, status: str | N
     assert sent == [True, False, False, True]
 
 
+def test_a_mailbox_gets_three_such_letters_a_day(engine: Engine) -> None:
+    """However its addresses are written, and whether they are to be confirmed or on the list."""
+    subscribe(engine, ["ana+2@example.com"], ACTIVE)
+    sent = []
+    for hours, email in (
+        (0, ANA),
+        (1, "ana+1@example.com"),
+        (2, "ana+2@example.com"),
+        (3, ANA),
+        (23, "ana+3@example.com"),
+        (24, ANA),
+    ):
+        ask(engine, email, now=MONDAY + hours * HOUR)
+        sent += [wish is not None for wish in attend(engine, MONDAY + hours * HOUR)]
+    assert sent == [True, True, True, False, False, True]
+    ask(engine, "bo@example.com")
+    assert [wish is not None for wish in attend(engine)] == [True]
+
+
 def test_a_sign_up_that_somebody_else_has_attended_to_is_nothing(engine: Engine) -> None:
     ask(engine)
     (number,) = waiting(engine)

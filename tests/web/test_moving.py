@@ -9,8 +9,8 @@ from subscribers import preferences, subscriber
 from subscribers.address import parse_address
 from subscribers.preferences import Asked
 from subscribers.subscriber import Subscriber
-from subscribers.tokens import ADDRESS, PREFERENCES, Tokens
-from tests.web.world import NOW, Parsed, a_reader, everything, key_to, way_out, wishes
+from subscribers.tokens import ADDRESS, CONFIRM, PREFERENCES, Tokens
+from tests.web.world import NOW, Parsed, a_reader, everything, key_to, queued, status_of, way_out, wishes
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -47,7 +47,7 @@ def test_looking_changes_nothing(client: TestClient, assembly: Assembly) -> None
     assert everything(assembly) == before
 
 
-def test_the_button_moves_the_reader_and_old_links_stay_good(client: TestClient, assembly: Assembly) -> None:
+def test_the_button_moves_the_reader_and_the_old_way_out_stays_good(client: TestClient, assembly: Assembly) -> None:
     reader = a_reader(assembly)
     path = key_to(assembly, ADDRESS, named(assembly, reader))
     answer = client.post(path)
@@ -59,8 +59,68 @@ def test_the_button_moves_the_reader_and_old_links_stay_good(client: TestClient,
     after = everything(assembly)
     assert "This link has been used" in client.post(path).text
     assert everything(assembly) == after
-    assert "new@example.org" in client.get(key_to(assembly, PREFERENCES, reader)).text
     assert "You are unsubscribed" in client.post(way_out(assembly, reader)).text
+
+
+def test_keys_from_before_a_move_open_nothing_and_a_fresh_one_goes_to_the_new_address(
+    client: TestClient, assembly: Assembly
+) -> None:
+    reader = a_reader(assembly)
+    old = key_to(assembly, PREFERENCES, reader, ago=timedelta(minutes=1))
+    same_minute = key_to(assembly, PREFERENCES, reader)
+    change = named(assembly, reader)
+    assert client.get(old).status_code == 200
+    client.post(key_to(assembly, ADDRESS, change))
+    before = everything(assembly)
+    expired = client.get(key_to(assembly, PREFERENCES, reader, ago=timedelta(days=60)))
+    wishes_of_a_thief = [{"do": "erase", "sure": "yes"}, {"do": "leave"}, {"do": "address", "email": "t@example.org"}]
+    for answer in (
+        client.get(old),
+        client.get(f"{old}/data"),
+        *(client.post(old, data=wish) for wish in wishes_of_a_thief),
+    ):
+        assert (answer.status_code, answer.content) == (410, expired.content)
+    assert everything(assembly) == before
+    assert "new@example.org" in client.get(same_minute).text
+    assert "Look into your inbox" in client.post(old, data={"do": "link"}).text
+    assert queued(assembly) == [("link", reader)]
+    assert email_of(assembly, reader) == "new@example.org"
+
+
+def test_a_link_to_confirm_from_before_a_move_is_no_key_either(client: TestClient, assembly: Assembly) -> None:
+    reader = a_reader(assembly)
+    old = key_to(assembly, CONFIRM, reader, ago=timedelta(days=1))
+    assert "/preferences/" in client.post(old).text
+    client.post(key_to(assembly, ADDRESS, named(assembly, reader)))
+    for status in (subscriber.ACTIVE, subscriber.UNSUBSCRIBED):
+        with writing(assembly.engine) as session:
+            session.get_one(Subscriber, reader).status = status
+            session.commit()
+        answer = client.post(old)
+        assert "out of date" in answer.text
+        assert "/preferences/" not in answer.text
+        assert status_of(assembly, reader) == status
+
+
+@pytest.mark.parametrize("status", [subscriber.ACTIVE, subscriber.PAUSED, subscriber.UNSUBSCRIBED])
+def test_who_keeps_their_address_makes_the_letter_to_the_other_one_worthless(
+    client: TestClient, assembly: Assembly, status: str
+) -> None:
+    reader = a_reader(assembly)
+    change = named(assembly, reader)
+    with writing(assembly.engine) as session:
+        session.get_one(Subscriber, reader).status = status
+        session.commit()
+    own = key_to(assembly, PREFERENCES, reader)
+    assert "new@example.org" in client.get(own).text
+    assert "Keep my address" in client.get(own).text
+    for _ in range(2):
+        answer = client.post(own, data={"do": "stay"})
+        assert answer.status_code == 200
+        assert "Your address stays as it is" in answer.text
+        assert "new@example.org" not in answer.text
+    assert "This link has been used" in client.post(key_to(assembly, ADDRESS, change)).text
+    assert email_of(assembly, reader) == "ada@example.com"
 
 
 def test_an_address_that_is_meanwhile_somebody_elses_is_left_to_them(client: TestClient, assembly: Assembly) -> None:
