@@ -26,7 +26,7 @@ from newsletter.rendering.edition import Masthead
 from newsletter.rendering.note import ADDRESS, CONFIRM, LINK, NOTICE, WELCOME, Latest
 from newsletter.rendering.personal import render_personal
 from subscribers import limits, signup
-from subscribers.audience import KNOWN, MEMBERS, MOVING, NOT_YET
+from subscribers.audience import KNOWN, MEMBERS, MOVING, NOT_MOVED, NOT_YET
 from subscribers.preferences import AddressChange
 from subscribers.signup import Asks
 from subscribers.subscriber import ERASED, Subscriber
@@ -34,7 +34,7 @@ from subscribers.tokens import ADDRESS as NEW_ADDRESS
 from subscribers.tokens import CONFIRM as CONFIRMATION
 from subscribers.tokens import PREFERENCES
 
-CIRCLES: Final = {CONFIRM: NOT_YET, WELCOME: MEMBERS, LINK: KNOWN, ADDRESS: MOVING, NOTICE: KNOWN}
+CIRCLES: Final = {CONFIRM: NOT_YET, WELCOME: MEMBERS, LINK: KNOWN, ADDRESS: MOVING, NOTICE: NOT_MOVED}
 """Kind of letter -> whom it may go to."""
 
 PAGE = 200  # sign-ups read at a time

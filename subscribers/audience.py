@@ -50,6 +50,11 @@ MOVING: Final = Circle(
 )
 """Who gave another address, at that one."""
 
+NOT_MOVED: Final = Circle(
+    sqlalchemy.and_(KNOWN.belongs, _NEW_ADDRESS.is_not(None)), col(Subscriber.email), col(Subscriber.address_key)
+)
+"""Who gave another address, at the present one: as soon as it is theirs no more, nothing of it goes to the new one."""
+
 
 def is_suppressed() -> ColumnElement[bool]:
     """The condition of being one whom we must not write to."""

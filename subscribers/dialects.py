@@ -39,6 +39,11 @@ class Standing:
     status: str
     suppressed_for: str | None = None
 
+    @property
+    def is_a_wish(self) -> bool:
+        """Whether it says that the reader wants no more letters, and not only what became of their mail."""
+        return self in (LEFT, COMPLAINED)
+
 
 PENDING: Final = Standing("pending")
 ACTIVE: Final = Standing("active")

@@ -21,14 +21,32 @@ from sqlmodel import Session, col, select
 
 from newsletter.db import lost_a_race, writing
 from newsletter.db import reading as reading_from
-from subscribers.consent import IMPORTED, LEFT, SIGNED_UP, Consent, own_words
+from subscribers.consent import IMPORTED, LEFT, SIGNED_UP, Consent, note, own_words
 from subscribers.csv_file import CsvFile, open_csv
 from subscribers.dialects import Reading, recognise
 from subscribers.entry import Entry, read_entry
 from subscribers.fingerprint import Fingerprints, kept_from_files
 from subscribers.seen import Seen
-from subscribers.subscriber import ACTIVE, FINAL, NOTHING_MUTED, PENDING, SUPPRESSED, UNSUBSCRIBED, Subscriber, muting
-from subscribers.suppression import MANUAL, Suppression, lifted_among, suppressed_among
+from subscribers.subscriber import (
+    ACTIVE,
+    FINAL,
+    NOTHING_MUTED,
+    PENDING,
+    SUPPRESSED,
+    UNSUBSCRIBED,
+    Subscriber,
+    find_locked,
+    muting,
+)
+from subscribers.suppression import (
+    COMPLAINT,
+    MANUAL,
+    Suppression,
+    lifted_among,
+    status_of_words,
+    suppress,
+    suppressed_among,
+)
 
 CHUNK = 900  # rows a transaction; SQLite may be built to take 999 values a query at most
 ATTEMPTS = 5  # at one chunk, when somebody else adds the same addresses at the same moment
@@ -88,6 +106,8 @@ class _Plan:
     """By key; some of them may be new."""
     suppressed: dict[str, Entry] = field(default_factory=dict)
     """By fingerprint."""
+    wishes: dict[tuple[str, str], Entry] = field(default_factory=dict)
+    """By key and status: the suppressed who left or complained, as a row says. It counts when the suppression is lifted."""
     statuses: dict[str, str] = field(default_factory=dict)
     """By key, as they are afterwards."""
     report: Report = field(default_factory=Report)
@@ -202,6 +222,9 @@ def _decide(
             report.left += 1
         if wanted == SUPPRESSED and status not in FINAL and fingerprints[key] not in barred:
             plan.suppressed[fingerprints[key]] = entry
+        outdated = word and entry.since and word >= entry.since
+        if status == SUPPRESSED and not outdated and entry.standing.is_a_wish:
+            plan.wishes[key, wanted] = entry
         plan.statuses[key] = wanted if status is None or key in plan.leaving else status
     plan.report = report
     return plan
@@ -229,8 +252,6 @@ def _write(session: Session, plan: _Plan, source: str, now: datetime) -> None:
     if plan.new:
         connection.execute(insert(Subscriber), [_subscriber(entry, now) for entry in plan.new.values()])
     changed = {**plan.new, **plan.leaving}
-    if not changed:
-        return
     query = select(Subscriber.address_key, Subscriber.id).where(_in_list(changed))
     numbers = {key: number for key, number in session.exec(query) if number is not None}
     steps: list[dict[str, Any]] = []
@@ -260,6 +281,13 @@ def _write(session: Session, plan: _Plan, source: str, now: datetime) -> None:
                 for fingerprint, entry in plan.suppressed.items()
             ],
         )
+    for entry in plan.wishes.values():
+        said, at = entry.source or source, entry.since or now
+        reader = find_locked(session, entry.address)
+        if entry.standing.status == SUPPRESSED:
+            suppress(session, entry.address, COMPLAINT, said, at)
+        elif reader and reader.id and status_of_words(session, reader) != UNSUBSCRIBED:
+            note(session, reader.id, LEFT, said, at)
 
 
 def _in_list(keys: Iterable[str]) -> ColumnElement[bool]:

@@ -144,7 +144,7 @@ def lift(session: Session, address: Address, because: str, now: datetime) -> boo
         session.add(suppression)
     suppressed = subscriber is not None and subscriber.status == SUPPRESSED
     if subscriber and suppressed:
-        status = _status_of_words(session, subscriber)
+        status = status_of_words(session, subscriber)
         if suppression is not None and suppression.reason == COMPLAINT and status != UNSUBSCRIBED:
             # Written down, or the end of a later suppression would make them a member again.
             assert subscriber.id is not None  # it was read from the database
@@ -159,7 +159,7 @@ def _in_force(session: Session, fingerprint: str) -> Suppression | None:
     return session.exec(select(Suppression).where(Suppression.fingerprint == fingerprint, IN_FORCE)).one_or_none()
 
 
-def _status_of_words(session: Session, subscriber: Subscriber) -> str:
+def status_of_words(session: Session, subscriber: Subscriber) -> str:
     """The status that the steps of a reader's consent amount to."""
     assert subscriber.id is not None  # it was read from the database
     status = PENDING

@@ -125,7 +125,7 @@ def test_an_address_that_must_not_be_written_to_is_kept_out_and_counted(newslett
     said = newsletter("subscribers", "import", write("readers.csv", "email\nAna@Example.com\nbo@example.com\n")).ok()
     assert said == (
         "added: 1 active; on the list before: 0; left out: 0\n"
-            "kept out, since they were forgotten at their wish or must not be written to: 1\n"
+        "kept out, since they were forgotten at their wish or must not be written to: 1\n"
     )
     assert statuses(newsletter) == {"bo@example.com": "active"}
 

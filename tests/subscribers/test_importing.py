@@ -114,6 +114,39 @@ fay@example.com,pending,2025-01-14,
     assert [status for _, status in listed(engine)] == ["unsubscribed"] * 2 + ["suppressed"] * 3 + ["pending"]
 
 
+def test_that_a_suppressed_reader_has_left_is_noted_once_and_counts_when_the_suppression_is_lifted(
+    engine: Engine, tmp_path: Path
+) -> None:
+    bring(engine, file(tmp_path, "email,status\nana@example.com,active\n"))
+    ana = parse_address("ana@example.com")
+    with writing(engine) as session:
+        suppression.suppress(session, ana, HARD_BOUNCE, "Postmark", MONDAY)
+        session.commit()
+    left = file(
+        tmp_path, "email,status\nana@example.com,unsubscribed\nbo@example.com,bounced\nbo@example.com,unsubscribed\n"
+    )
+    bring(engine, left, "those who left")
+    before = everything(engine)
+    bring(engine, left, "those who left")
+    assert everything(engine) == before
+    assert steps(engine, "ana@example.com")[1:] == [("left", "those who left", MONDAY)]
+    with writing(engine) as session:
+        suppression.lift(session, ana, "a new mailbox", TUESDAY)
+        session.commit()
+    assert listed(engine)[0] == ("ana@example.com", UNSUBSCRIBED)
+
+
+def test_a_complaint_in_a_file_takes_the_place_of_a_weaker_reason(engine: Engine, tmp_path: Path) -> None:
+    rows = "email,status\nana@example.com,bounced\n"
+    bring(engine, file(tmp_path, rows))
+    complained = file(tmp_path, rows.replace("bounced", "complained"), "complaints.csv")
+    bring(engine, complained)
+    before = everything(engine)
+    bring(engine, complained)
+    assert everything(engine) == before
+    assert suppressions(engine, "ana@example.com") == [(COMPLAINT, "complaints.csv", MONDAY)]
+
+
 def test_bad_rows_are_handed_back_with_their_line_and_the_good_ones_go_in(engine: Engine, tmp_path: Path) -> None:
     rows = """email,note,status,consented_at
 ana@example.com,"two
@@ -186,7 +219,7 @@ def test_who_has_left_or_is_suppressed_never_comes_back_through_a_file(
     engine: Engine, tmp_path: Path, status: str
 ) -> None:
     subscribe(engine, ["ana@example.com", "bo@example.com"], status)
-    path = file(tmp_path, "email,status\nANA@example.com,active\nbo@example.com,complained\n")
+    path = file(tmp_path, "email,status\nANA@example.com,active\nbo@example.com,bounced\n")
     before = everything(engine)
     report, _ = bring(engine, path)
     assert (dict(report.added), report.known, report.stayed, report.left) == ({}, 2, 1, 0)
