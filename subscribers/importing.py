@@ -107,7 +107,7 @@ class _Plan:
     suppressed: dict[str, Entry] = field(default_factory=dict)
     """By fingerprint."""
     wishes: dict[tuple[str, str], Entry] = field(default_factory=dict)
-    """By key and status: the suppressed who left or complained, as a row says. It counts when the suppression is lifted."""
+    """By key and status: the suppressed who left or complained, as a row says. It counts when that is lifted."""
     statuses: dict[str, str] = field(default_factory=dict)
     """By key, as they are afterwards."""
     report: Report = field(default_factory=Report)
