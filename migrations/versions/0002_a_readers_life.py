@@ -67,6 +67,7 @@ def upgrade() -> None:
     with op.batch_alter_table("deliveries", **LEDGER) as table:
         table.add_column(sa.Column("variant", sa.Integer(), nullable=False, server_default="0"))
         table.drop_index("ix_deliveries_state")
+        table.drop_index("ix_deliveries_batch")
     with op.batch_alter_table("deliveries", **LEDGER) as table:
         table.alter_column("variant", server_default=None)
         table.create_index("ix_deliveries_state", ["letter_id", "state", "variant", "subscriber_id"], unique=False)
@@ -154,6 +155,7 @@ def downgrade() -> None:
         table.drop_index("ix_deliveries_state")
         table.drop_column("variant")
         table.create_index("ix_deliveries_state", ["letter_id", "state", "subscriber_id"], unique=False)
+        table.create_index("ix_deliveries_batch", ["batch"], unique=False)
     with op.batch_alter_table("letters") as table:
         table.drop_index("ix_letters_created_at")
         table.drop_column("left_out")

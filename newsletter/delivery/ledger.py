@@ -16,7 +16,7 @@ import sqlalchemy
 from sqlalchemy import CheckConstraint, ColumnElement, Engine, Index, Update, bindparam, func, insert, literal, update
 from sqlmodel import Field, Session, col, select
 
-from newsletter.db import Table, one_of, writing
+from newsletter.db import Table, is_sqlite, one_of, writing
 from newsletter.delivery.provider import Accepted, NotSent, Outcome, Refused
 from newsletter.message import Letter
 from subscribers.audience import MEMBERS, Circle, is_suppressed, member_ids
@@ -107,7 +107,6 @@ class Delivery(Table, table=True):
         CheckConstraint("state NOT IN ('sending', 'in_doubt') OR batch IS NOT NULL", name="claimed"),
         Index("ix_deliveries_state", "letter_id", "state", "variant", "subscriber_id"),
         Index("ix_deliveries_subscriber", "subscriber_id"),
-        Index("ix_deliveries_batch", "batch"),
         {"sqlite_with_rowid": False},
     )
 
@@ -232,15 +231,9 @@ def claim(engine: Engine, letter_id: int, limit: int, now: datetime, circle: Cir
 
     Who has left the letter's circle or was suppressed since the list was drawn up is put aside here, and never claimed.
     """
+    reader = (col(Delivery.subscriber_id), col(Delivery.variant), circle.email, circle.key, circle.belongs)
     queued = (
-        sqlalchemy.select(
-            col(Delivery.subscriber_id),
-            col(Delivery.variant),
-            circle.email,
-            circle.key,
-            circle.belongs,
-            is_suppressed(),
-        )
+        sqlalchemy.select(*reader, is_suppressed())
         .join(Subscriber)
         .where(col(Delivery.letter_id) == letter_id, col(Delivery.state) == QUEUED)
         .order_by(col(Delivery.variant), col(Delivery.subscriber_id))
@@ -396,5 +389,11 @@ def _move(source: str, target: str, letter_id: int) -> Update:
 
 
 def _update(session: Session, statement: Update, subscriber_ids: Sequence[int]) -> None:
-    if subscriber_ids:
-        session.connection().execute(statement.where(col(Delivery.subscriber_id).in_(subscriber_ids)))
+    if not subscriber_ids:
+        return
+    number, connection = col(Delivery.subscriber_id), session.connection()
+    if is_sqlite(connection):
+        connection.execute(statement.where(number.in_(subscriber_ids)))
+    else:  # PostgreSQL thinks little of a list of numbers, and would rather go through all that is queued
+        rows = [{"of_reader": each} for each in subscriber_ids]
+        connection.execute(statement.where(number == bindparam("of_reader")), rows)
