@@ -211,6 +211,9 @@ def draw_up(session: Session, stored: StoredLetter, variant_of: Mapping[str, int
     members = members.add_columns(literal(stored.id), variant, literal(QUEUED), literal(False))
     columns = ["subscriber_id", "letter_id", "variant", "state", "passing"]
     session.connection().execute(insert(Delivery).from_select(columns, members))
+    if not is_sqlite(session.connection()):
+        # PostgreSQL thinks that hardly any row is queued, and would go through all of them for each batch.
+        session.connection().exec_driver_sql("ANALYZE deliveries")
     count = select(func.count()).select_from(Delivery).where(Delivery.letter_id == stored.id)
     stored.audience = session.exec(count).one()
     session.add(stored)
@@ -389,11 +392,5 @@ def _move(source: str, target: str, letter_id: int) -> Update:
 
 
 def _update(session: Session, statement: Update, subscriber_ids: Sequence[int]) -> None:
-    if not subscriber_ids:
-        return
-    number, connection = col(Delivery.subscriber_id), session.connection()
-    if is_sqlite(connection):
-        connection.execute(statement.where(number.in_(subscriber_ids)))
-    else:  # PostgreSQL thinks little of a list of numbers, and would rather go through all that is queued
-        rows = [{"of_reader": each} for each in subscriber_ids]
-        connection.execute(statement.where(number == bindparam("of_reader")), rows)
+    if subscriber_ids:
+        session.connection().execute(statement.where(col(Delivery.subscriber_id).in_(subscriber_ids)))
