@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -193,7 +194,7 @@ def test_after_an_erasure_no_table_holds_a_word_of_the_reader_and_all_rows_that_
     with reading(engine) as session:
         everything = {name: rows(session, name) for name in Table.metadata.tables}
         written = json.dumps(everything, default=str).lower()
-        assert "ada" not in written
+        assert not re.search(r"\bada\b|lovelace", written)  # as a word: hashes may spell it within
         assert "marker" not in written
         assert "192.0.2" not in written
         assert {name: len(held) for name, held in everything.items()} == counted | {

@@ -1,3 +1,4 @@
+import re
 import threading
 from datetime import timedelta
 
@@ -45,7 +46,7 @@ def test_an_address_is_suppressed_once_however_it_is_spelled(engine: Engine) -> 
         found = suppression.in_force(session, parse_address("ADA@Example.com"))
         assert found is not None
         assert (found.reason, found.source, found.at) == (MANUAL, "a test", IN_W47)
-        assert "ada" not in found.fingerprint
+        assert re.fullmatch("[0-9a-f]{64}", found.fingerprint)
         assert suppression.in_force(session, parse_address("bo@example.com")) is None
 
 

@@ -258,13 +258,13 @@ def test_no_byte_of_a_forgotten_address_stays_in_the_file_however_it_was_spelled
 def test_a_reader_is_forgotten_and_their_links_lead_to_nobody(
     post: Post, client: TestClient, assembly: Assembly, status: str
 ) -> None:
-    reader = a_reader(assembly, status)
+    reader = a_reader(assembly, status, email="zoe@example.com")  # not ada: hashes may spell that
     out = f"/unsubscribe/{assembly.tokens.make('unsubscribe', reader)}"
     answer = client.post(key_to(assembly, PREFERENCES, reader), data={"do": "erase", "sure": "yes"})
     assert answer.status_code == 200
     assert "You are forgotten" in answer.text
     assert row(assembly, reader).status == ERASED
-    assert "ada" not in repr(everything(assembly))
+    assert "zoe" not in repr(everything(assembly))
     after = everything(assembly)
     for do in ("erase", "join", "leave", "address"):
         assert "You are not on the list" in post(reader, do=do, sure="yes", email="a@example.com").text
