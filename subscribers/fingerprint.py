@@ -5,10 +5,11 @@ everybody back in who had complained.
 """
 
 import hmac
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from hashlib import sha256
 
+from sqlalchemy import ColumnElement, SQLColumnExpression
 from sqlmodel import Field, Session, col, select
 
 from newsletter.db import Table
@@ -50,11 +51,16 @@ class Fingerprints:
         return hmac.digest(self._key, address.key.encode(), sha256).hex()
 
 
+def among(column: SQLColumnExpression[str], fingerprints: Collection[str]) -> Iterator[ColumnElement[bool]]:
+    """Conditions that a column holds one of many fingerprints, each for as many as one query may ask for."""
+    asked = list(fingerprints)
+    for start in range(0, len(asked), AT_ONCE):
+        yield column.in_(asked[start : start + AT_ONCE])
+
+
 def kept_from_files(session: Session, fingerprints: Collection[str]) -> set[str]:
     """Those of many fingerprints that were erased, and that no file and no editor brings back."""
-    asked = list(fingerprints)
     found: set[str] = set()
-    for start in range(0, len(asked), AT_ONCE):
-        some = col(Erasure.fingerprint).in_(asked[start : start + AT_ONCE])
+    for some in among(col(Erasure.fingerprint), fingerprints):
         found.update(session.exec(select(Erasure.fingerprint).where(some, Erasure.by_files_never)))
     return found

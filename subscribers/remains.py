@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 
 from newsletter import db
 from subscribers.address import Address, key_of, parse_address
-from subscribers.fingerprint import Erasure, Fingerprints
+from subscribers.fingerprint import Erasure, Fingerprints, among
 from subscribers.preferences import AddressChange
 from subscribers.signup import SignUp
 from subscribers.subscriber import ERASED, Subscriber
@@ -83,9 +83,7 @@ def _places(table: Table, row: RowMapping, fingerprints: Fingerprints) -> Iterat
 
 def _erased_among(session: Session, places: list[Place]) -> Iterator[str]:
     """Those places the address of which was erased, and nobody reads us there again."""
-    asked = sorted({place.fingerprint for place in places})
-    for start in range(0, len(asked), AT_ONCE):
-        some = col(Erasure.fingerprint).in_(asked[start : start + AT_ONCE])
+    for some in among(col(Erasure.fingerprint), sorted({place.fingerprint for place in places})):
         erased = dict(session.exec(select(Erasure.fingerprint, Erasure.at).where(some)).all())
         for place in places:
             if place.fingerprint not in erased or (place.since and place.since >= erased[place.fingerprint]):

@@ -14,7 +14,7 @@ from sqlmodel import Field, Session, col, select
 from newsletter.db import Table, one_of, upsert
 from subscribers import consent
 from subscribers.address import Address
-from subscribers.fingerprint import Fingerprints
+from subscribers.fingerprint import Fingerprints, among
 from subscribers.subscriber import ACTIVE, PENDING, SUPPRESSED, UNSUBSCRIBED, Subscriber, find_locked, move
 
 HARD_BOUNCE: Final = "hard_bounce"
@@ -30,8 +30,6 @@ REASONS = {
 }
 
 IN_FORCE: Final = text("lifted_at IS NULL")
-
-AT_ONCE = 500  # fingerprints that one query asks for; SQLite may be built with a limit of 999 values
 
 
 class Suppression(Table, table=True):
@@ -94,10 +92,8 @@ def in_force(session: Session, address: Address) -> Suppression | None:
 
 def suppressed_among(session: Session, fingerprints: Collection[str]) -> set[str]:
     """Those of many fingerprints that must not be written to."""
-    asked = list(fingerprints)
     found: set[str] = set()
-    for start in range(0, len(asked), AT_ONCE):
-        some = col(Suppression.fingerprint).in_(asked[start : start + AT_ONCE])
+    for some in among(col(Suppression.fingerprint), fingerprints):
         found.update(session.exec(select(Suppression.fingerprint).where(some, IN_FORCE)))
     return found
 
@@ -111,10 +107,8 @@ def keys_among(session: Session, keys: Collection[str]) -> set[str]:
 
 def lifted_among(session: Session, fingerprints: Collection[str]) -> dict[str, datetime]:
     """Those of many fingerprints of which a suppression was lifted -> when one last was."""
-    asked = list(fingerprints)
     lifted: dict[str, datetime] = {}
-    for start in range(0, len(asked), AT_ONCE):
-        some = col(Suppression.fingerprint).in_(asked[start : start + AT_ONCE])
+    for some in among(col(Suppression.fingerprint), fingerprints):
         query = select(Suppression.fingerprint, func.max(col(Suppression.lifted_at))).where(some)
         found = session.exec(query.group_by(col(Suppression.fingerprint)))
         lifted.update((fingerprint, at) for fingerprint, at in found if at is not None)

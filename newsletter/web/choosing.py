@@ -21,7 +21,7 @@ from newsletter.comparisons.categories import category_key
 from newsletter.db import leave_no_copies, reading, writing
 from newsletter.web import own_page
 from newsletter.web.answers import answers, fields
-from newsletter.web.form import Form, Sent, whence
+from newsletter.web.form import LONGEST_SHOWN, Form, Sent, whence
 from newsletter.web.keys import PRIVATE, bad_link, nobody, sent_to_you
 from newsletter.web.own_page import MAY
 from newsletter.web.panel import in_full
@@ -40,7 +40,6 @@ SOURCE: Final = "own page"
 
 FRESH_LINK: Final = "link"
 
-LONGEST: Final = 320  # characters of what was typed that are shown again
 
 router = APIRouter(prefix="/preferences", default_response_class=HTMLResponse)
 log = structlog.get_logger()
@@ -214,7 +213,7 @@ def _change_address(act: Act) -> Said:
             raise ValueError("Please write the new address into the field.")  # noqa: TRY301  shown like the others
         address = parse_address(written)
     except ValueError as error:
-        return Said(f"{error} Nothing has changed.", 422, "address", written[:LONGEST])
+        return Said(f"{error} Nothing has changed.", 422, "address", written[:LONGEST_SHOWN])
     if address.email == act.subscriber.email:
         return Said("Letters go to that address already.")
     asked = preferences.ask_address(act.session, act.subscriber, address, act.now)
@@ -223,7 +222,7 @@ def _change_address(act: Act) -> Said:
             f"You can name {CHANGES_OF_A_READER} addresses an hour. Please try again later.",
             429,
             "address",
-            written[:LONGEST],
+            written[:LONGEST_SHOWN],
         )
     assert act.subscriber.id is not None  # it was read from the database
     # Also where nothing follows at the other address: by the one letter, the other could be told.

@@ -20,6 +20,8 @@ MOST: Final = 64 * 1024  # bytes
 MOST_FIELDS: Final = 500
 LONGEST_AGENT: Final = 300  # characters of a user agent that are kept
 
+LONGEST_SHOWN: Final = 320  # characters of what was typed that are shown again
+
 URLENCODED: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"
 

@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse
 from newsletter import welcome, wording
 from newsletter.db import writing
 from newsletter.web.answers import answers, fields
-from newsletter.web.form import Form, Sent, whence
+from newsletter.web.form import LONGEST_SHOWN, Form, Sent, whence
 from newsletter.web.keys import PRIVATE, bad_link, sent_to_you, sign_up_again
 from newsletter.web.site import Here, Site, cached, notice, page
 from subscribers import signup
@@ -32,7 +32,6 @@ CONFIRM_SOURCE: Final = "confirmation link"
 TRAP: Final = "homepage"
 """A field that no person sees; programs that fill in everything fill it in."""
 
-LONGEST: Final = 320  # characters of what was typed that are shown again
 LONGEST_HOST: Final = 100  # characters of another site's name that are kept
 
 router = APIRouter(default_response_class=HTMLResponse)
@@ -64,7 +63,7 @@ def subscribe(request: Request, site: Here, form: Form) -> Response:
             raise ValueError("Please write your email address into the field.")  # noqa: TRY301  shown like the others
         address = parse_address(written)
     except ValueError as error:
-        return _form(site, status=422, wrong=str(error), written=written[:LONGEST])
+        return _form(site, status=422, wrong=str(error), written=written[:LONGEST_SHOWN])
     with writing(site.engine) as session:
         within = signup.ask(session, address, _shown(site, form), whence(request), _source(request, site), site.clock())
         session.commit()
@@ -73,7 +72,7 @@ def subscribe(request: Request, site: Here, form: Form) -> Response:
             site,
             status=429,
             wrong="Too many addresses came from your network within an hour. Please try again later.",
-            written=written[:LONGEST],
+            written=written[:LONGEST_SHOWN],
             headers={"Retry-After": str(int(PER.total_seconds()))},
         )
     site.postman.nudge()
