@@ -17,9 +17,11 @@ from alembic.util import CommandError
 from newsletter import housekeeping, migrations
 from newsletter.assembly import assemble
 from newsletter.cli.console import fail, say, say_table, tell
-from newsletter.cli.issues import equation
+from newsletter.cli.steering import equation
 from newsletter.db import reading
 from newsletter.invariants import violations
+
+LAST_ANSWERS = 4  # seconds that pages under way are given at the end; the postman has as long as it takes after it
 
 database = typer.Typer(help="The database.", no_args_is_help=True)
 
@@ -102,7 +104,13 @@ def _serve_pages(host: str, port: int) -> None:
     import uvicorn
 
     uvicorn.run(
-        "newsletter.web.app:create_app", factory=True, host=host, port=port, log_level="warning", access_log=False
+        "newsletter.web.app:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=LAST_ANSWERS,
     )
 
 
@@ -125,11 +133,40 @@ def sandbox(
         bool,
         typer.Option("--unsubscribe", help="Put its own List-Unsubscribe into broadcast messages without one."),
     ] = False,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[:KEY=VALUE,…]",
+            help="Let something go wrong, such as accept-then-drop:share=0.1; may be given again. "
+            "docs/sandbox.md has them all.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Draw which calls the faults strike from this number.")
+    ] = None,
 ) -> None:
     """Run a Postmark-compatible provider on loopback, with an inbox page. Nothing leaves this machine."""
+    from newsletter.sandbox import faults
     from newsletter.sandbox.server import Sandbox, serve
+
+    wanted = fault or []
+    for text in wanted:
+        try:
+            faults.parse(text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--fault") from None
 
     def announce(running: Sandbox) -> None:
         tell(f"sandbox on {running.url} with server token {running.token} (Ctrl-C ends it)")
+        if wanted:
+            tell(f"faults are on, drawn from seed {running.faults.seed}: {'; '.join(wanted)}")
 
-    serve(port=port, token=token, webhook_url=webhook, on_ready=announce, owns_way_out=unsubscribe)
+    serve(
+        port=port,
+        token=token,
+        webhook_url=webhook,
+        on_ready=announce,
+        owns_way_out=unsubscribe,
+        faults=wanted,
+        seed=seed,
+    )

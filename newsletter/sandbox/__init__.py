@@ -3,7 +3,10 @@
 It imports nothing else of the project.
 
 * `server`: starting and stopping it: `Sandbox`, `serve`
+* `line`: a connection that can be cut before or in the midst of an answer
 * `app`: every route, and the envelope that all of Postmark's calls share
+* `switches`: the routes that set faults and let held messages go
+* `failing`: what a call gets that a fault has struck
 * `sending`: a request to send becomes accepted messages and an answer per message
 * `activity`: what is said about accepted messages: search, details, dump
 * `checks`: pure: what Postmark refuses, with its code and its words
@@ -15,6 +18,8 @@ It imports nothing else of the project.
 * `source`: pure: a message as an RFC 5322 source
 * `bounces`: pure: the addresses that bounce on purpose, and what is said about them
 * `webhooks`: events told to an endpoint, in the background
+* `striking`: the faults that are on: which strikes now, and how often each has
+* `faults`: pure: every fault by name, and how one is written
 * `clock`: pure: moments as Postmark writes and reads them
 * `leaving`: the way out that the provider itself offers
 * `inbox`: the pages for people, from `pages/`

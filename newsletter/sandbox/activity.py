@@ -1,6 +1,6 @@
 """What does Postmark say about accepted messages: in a search, in detail, as a dump?
 
-A message can be found the moment it was accepted. Postmark promises no such thing.
+A message can be found the moment it was accepted, unless a fault says otherwise. Postmark promises no such thing.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,8 @@ from typing import Any
 
 from newsletter.sandbox import addresses, bounces, clock
 from newsletter.sandbox.checks import Json, RefusalError
-from newsletter.sandbox.mailbox import Mailbox, Message, content_of, subject_of, with_metadata
+from newsletter.sandbox.mailbox import Mailbox, Message, content_of, subject_of
+from newsletter.sandbox.sending import Office
 from newsletter.sandbox.source import rfc5322
 from newsletter.sandbox.webhooks import bounce_id
 
@@ -17,7 +18,7 @@ MAX_COUNT = 500  # messages an answer
 MAX_WINDOW = 10_000  # the newest messages of a search that can be reached at all
 
 
-def search(mailbox: Mailbox, query: Mapping[str, str]) -> Json:
+def search(office: Office, query: Mapping[str, str], now: datetime) -> Json:
     """Answer `GET /messages/outbound`, newest first; the query's names are in lower case.
 
     Only one stream is searched: `outbound`, unless `messagestream` says otherwise. Raises RefusalError: 700.
@@ -26,27 +27,29 @@ def search(mailbox: Mailbox, query: Mapping[str, str]) -> Json:
     offset = _number(query, "offset", lowest=0)
     if count + offset > MAX_WINDOW:
         raise RefusalError(700, f"The sum of 'count' and 'offset' may be {MAX_WINDOW} at most.")
-    found = _filtered(mailbox, query)
+    found = _filtered(office.mailbox, query)
+    if office.faults.on:
+        found = office.faults.visible(now)(found)
     page = found[offset : offset + count]
-    return {"TotalCount": len(found), "Messages": [_row(message, message.fields()) for message in page]}
+    return {"TotalCount": len(found), "Messages": [_row(office, message) for message in page]}
 
 
-def details(mailbox: Mailbox, message_id: str) -> Json:
+def details(office: Office, message_id: str, now: datetime) -> Json:
     """Answer `GET /messages/outbound/{id}/details`. Raises RefusalError: 701."""
-    message = _find(mailbox, message_id)
+    message = _find(office, message_id, now)
     content = content_of(message)
     return {
         "TextBody": content.text,
         "HtmlBody": content.html,
         "Body": rfc5322(message, content).decode(),
-        **_row(message, message.fields()),
-        "MessageEvents": events(message),
+        **_row(office, message),
+        "MessageEvents": [] if office.mailbox.is_held(message) else events(message),
     }
 
 
-def dump(mailbox: Mailbox, message_id: str) -> Json:
+def dump(office: Office, message_id: str, now: datetime) -> Json:
     """Answer `GET /messages/outbound/{id}/dump`. Raises RefusalError: 701."""
-    message = _find(mailbox, message_id)
+    message = _find(office, message_id, now)
     return {"Body": rfc5322(message, content_of(message)).decode()}
 
 
@@ -73,8 +76,6 @@ def events(message: Message) -> list[Json]:
 
 
 def _filtered(mailbox: Mailbox, query: Mapping[str, str]) -> list[Message]:
-    stream = query.get("messagestream") or "outbound"
-    found = [message for message in mailbox.newest_first() if message.stream == stream]
     metadata = [
         (name.removeprefix("metadata_"), value) for name, value in query.items() if name.startswith("metadata_")
     ]
@@ -83,22 +84,21 @@ def _filtered(mailbox: Mailbox, query: Mapping[str, str]) -> list[Message]:
     status = query.get("status", "sent").lower()
     if status not in ("queued", "sent", "processed"):
         raise RefusalError(700, "Parameter 'status' should be 'queued', 'sent' or 'processed'.")
-    if status == "queued":
-        return []
+    stream = query.get("messagestream") or "outbound"
     since = _moment(query, "fromdate")
     until = _moment(query, "todate")
     tag = query.get("tag")
     recipient = query.get("recipient", "").lower()
+    held = status == "queued"
     found = [
         message
-        for message in found
-        if (tag is None or message.tag == tag)
+        for message in (mailbox.with_metadata(*metadata[0], held=held) if metadata else mailbox.newest_first(held=held))
+        if message.stream == stream
+        and (tag is None or message.tag == tag)
         and (not recipient or recipient in message.recipients)
         and (since is None or message.received_at >= since)
         and (until is None or message.received_at <= until)
     ]
-    for name, value in metadata:
-        found = list(with_metadata(found, name, value))
     if sender := query.get("fromemail", "").lower():
         found = [message for message in found if _sender(message.fields()) == sender]
     if subject := query.get("subject"):
@@ -106,7 +106,8 @@ def _filtered(mailbox: Mailbox, query: Mapping[str, str]) -> list[Message]:
     return found
 
 
-def _row(message: Message, fields: Json) -> Json:
+def _row(office: Office, message: Message) -> Json:
+    fields = message.fields()
     return {
         "Tag": message.tag,
         "MessageID": message.id,
@@ -119,7 +120,7 @@ def _row(message: Message, fields: Json) -> Json:
         "From": fields["From"],
         "Subject": subject_of(message, fields),
         "Attachments": [attachment["Name"] for attachment in fields.get("Attachments") or ()],
-        "Status": "Sent",
+        "Status": "Queued" if office.mailbox.is_held(message) else "Sent",
         "TrackOpens": bool(fields.get("TrackOpens")),
         "TrackLinks": fields.get("TrackLinks") or "None",
         "Metadata": fields.get("Metadata") or {},
@@ -135,9 +136,9 @@ def _sender(fields: Json) -> str:
     return addresses.sender(fields["From"]).email.lower()
 
 
-def _find(mailbox: Mailbox, message_id: str) -> Message:
-    message = mailbox.get(message_id.lower())
-    if message is None:
+def _find(office: Office, message_id: str, now: datetime) -> Message:
+    message = office.mailbox.get(message_id.lower())
+    if message is None or (office.faults.on and not office.faults.visible(now)([message])):
         raise RefusalError(701, "This message was not found.")
     return message
 

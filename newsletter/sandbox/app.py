@@ -1,25 +1,40 @@
 """Which call does what? Every route, and the envelope that all of Postmark's calls share.
 
 A call is refused for its token, its headers, its size and its JSON, in this order, before anything looks at what it
-says. Success is always 200; a refusal says why in its body and repeats the code in a header.
+says. Success is always 200; a refusal says why in its body and repeats the code in a header. Where a fault strikes, the
+call gets what the fault makes of it.
 """
 
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 import orjson
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter.sandbox import activity, checks, clock, inbox, leaving, sending, suppressions, templates
+from newsletter.sandbox import (
+    activity,
+    checks,
+    clock,
+    failing,
+    inbox,
+    leaving,
+    sending,
+    suppressions,
+    switches,
+    templates,
+)
 from newsletter.sandbox.checks import Json, RefusalError
+from newsletter.sandbox.faults import Strikes
+from newsletter.sandbox.line import NoAnswer
 from newsletter.sandbox.sending import STREAMS, Office
+from newsletter.sandbox.striking import Strike
 from newsletter.sandbox.suppressions import Suppression
 
 TEST_TOKEN = "POSTMARK_API_TEST"  # noqa: S105 - everybody's: validates and keeps nothing
@@ -35,6 +50,7 @@ class Call:
     body: object
     test: bool
     now: datetime
+    strike: Strike | None
 
     def object(self) -> Json:
         """The body, where it must be an object. Raises RefusalError."""
@@ -106,6 +122,7 @@ def build(office: Office, token: str) -> Starlette:
             Route("/wire.json", show_wire),
             *inbox.routes(office),
             *leaving.routes(office),
+            *switches.routes(office),
         ],
         # A page elsewhere cannot read the inbox by pointing its own name at loopback.
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
@@ -114,23 +131,25 @@ def build(office: Office, token: str) -> Starlette:
 
 def send(call: Call) -> Json:
     """POST /email."""
-    return sending.send_one(call.office, call.body, call.now, templated=False, test=call.test)
+    return sending.send_one(call.office, call.body, call.now, call.strike, templated=False, test=call.test)
 
 
 def send_batch(call: Call) -> list[Json]:
     """POST /email/batch."""
-    return sending.send_batch(call.office, call.body, call.now, "$", templated=False, test=call.test)
+    return sending.send_batch(call.office, call.body, call.now, "$", call.strike, templated=False, test=call.test)
 
 
 def send_with_template(call: Call) -> Json:
     """POST /email/withTemplate."""
-    return sending.send_one(call.office, call.body, call.now, templated=True, test=call.test)
+    return sending.send_one(call.office, call.body, call.now, call.strike, templated=True, test=call.test)
 
 
 def send_batch_with_templates(call: Call) -> list[Json]:
     """POST /email/batchWithTemplates."""
     messages = call.object().get("Messages")
-    return sending.send_batch(call.office, messages, call.now, "$.Messages", templated=True, test=call.test)
+    return sending.send_batch(
+        call.office, messages, call.now, "$.Messages", call.strike, templated=True, test=call.test
+    )
 
 
 def list_templates(call: Call) -> Json:
@@ -171,17 +190,17 @@ def validate_template(call: Call) -> Json:
 
 def search_messages(call: Call) -> Json:
     """GET /messages/outbound."""
-    return activity.search(call.office.mailbox, call.query)
+    return activity.search(call.office, call.query, call.now)
 
 
 def message_details(call: Call) -> Json:
     """GET /messages/outbound/{id}/details."""
-    return activity.details(call.office.mailbox, call.path["message_id"])
+    return activity.details(call.office, call.path["message_id"], call.now)
 
 
 def message_dump(call: Call) -> Json:
     """GET /messages/outbound/{id}/dump."""
-    return activity.dump(call.office.mailbox, call.path["message_id"])
+    return activity.dump(call.office, call.path["message_id"], call.now)
 
 
 def dump_suppressions(call: Call) -> Json:
@@ -251,18 +270,31 @@ def _stream(call: Call) -> str:
 
 
 def _endpoint(answer: Answer, office: Office, token: str, wire: Wire) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        body, size = await _read(request)
-        wire.count(request.url.path.rstrip("/"), size)
+    def carried_out(request: Request, body: bytes, size: int, strike: Strike | None) -> Response:
         try:
             test = _authenticate(request, token)
             parsed = _parse(request, body, size)
             query = {name.lower(): value for name, value in request.query_params.items()}
-            call = Call(office, request.path_params, query, parsed, test, datetime.now(UTC))
+            call = Call(office, request.path_params, query, parsed, test, office.clock(), strike)
             return _json(answer(call))
         except RefusalError as refusal:
             code = {"X-PM-ApiErrorCode": str(refusal.code)}
             return _json(refusal.as_json(), refusal.status, code)
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            body, size = await _read(request)
+        except ClientDisconnect:  # it died in the midst of its request: nobody waits for an answer
+            return NoAnswer()
+        path = request.url.path.rstrip("/")
+        wire.count(path, size)
+        sending.release_due(office)
+        strike = office.faults.strike(path) if office.faults.on else None
+        if strike is None:
+            return carried_out(request, body, size, None)
+        if strike.fault.strikes is Strikes.CALL:
+            return failing.instead(strike, str(request.url), body)
+        return failing.after(strike, carried_out(request, body, size, strike))
 
     return endpoint
 

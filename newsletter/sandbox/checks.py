@@ -199,3 +199,44 @@ def utf16_length(text: str, limit: int) -> int:
     if len(text) * 2 <= limit:
         return len(text)
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def inactive(emails: list[str], *, batch: bool) -> RefusalError:
+    """The refusal (406) of a message to suppressed addresses only."""
+    found = f"Found inactive addresses: {', '.join(emails)}. "
+    reasons = (
+        "Inactive recipients are ones that have generated a hard bounce, a spam complaint, or a manual suppression."
+    )
+    if batch:
+        # The trailing space is Postmark's.
+        return RefusalError(
+            406, f"You tried to send to a recipient that has been marked as inactive. {found}{reasons} "
+        )
+    return RefusalError(406, f"You tried to send to recipient(s) that have been marked as inactive. {found}{reasons}")
+
+
+REFUSED = {
+    10: "Request does not contain a valid Server token.",
+    300: "Invalid 'To' address: '{To}'.",
+    400: "The 'From' address you supplied ({From}) is not a Sender Signature on your account.",
+    401: "The Sender Signature for the 'From' address you supplied ({From}) has not been confirmed.",
+    405: "This account is not allowed to send: it has run out of credits.",
+    406: "You tried to send to a recipient that has been marked as inactive.",
+    412: "While your account is pending approval, all recipient addresses must share the domain of the 'From' address.",
+    413: "This account may not send.",
+    422: "The server or the account is not valid.",
+    1101: "The Template's 'Alias' associated with this request is not valid or was not found.",
+    1235: "The stream provided: '{MessageStream}' does not exist on this server.",
+    1236: "The stream provided: '{MessageStream}' does not support sending.",
+    1480: "The IP address that this request came from is not allowed to use this server.",
+}
+"""What can be refused without a reason of the message's own -> the words."""
+
+
+def refusal(code: int, message: Json, *, batch: bool = True) -> RefusalError:
+    """Refuse a message with a code of `REFUSED`, whatever the message is like. `batch`: it is one of a batch."""
+    if code == 406:
+        return inactive([str(message.get("To")).lower()], batch=batch)
+    said = {"MessageStream": "outbound"} | {name: value for name, value in message.items() if value}
+    named = {name: str(said.get(name, "")) for name in ("To", "From", "MessageStream")}
+    return RefusalError(code, REFUSED[code].format(**named), status=401 if code == 10 else 422)

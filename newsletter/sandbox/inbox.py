@@ -19,7 +19,7 @@ from starlette.routing import Route
 from newsletter.sandbox import activity
 from newsletter.sandbox.checks import Json
 from newsletter.sandbox.mailbox import Message, content_of, subject_of
-from newsletter.sandbox.sending import STREAMS, Office
+from newsletter.sandbox.sending import STREAMS, Office, release_due
 from newsletter.sandbox.source import rfc5322
 
 PAGES = Path(__file__).parent / "pages"
@@ -99,6 +99,7 @@ def routes(office: Office) -> list[Route]:
     style = (PAGES / "inbox.css").read_bytes()
 
     async def show_list(request: Request) -> Response:
+        release_due(office)
         filters = _filters(request.query_params)
         messages = office.mailbox.newest_first()
         found = filters.apply(messages)
@@ -114,6 +115,8 @@ def routes(office: Office) -> list[Route]:
             found=len(found),
             number=number,
             last=last,
+            faults=office.faults.active,
+            held=office.mailbox.held,
         )
 
     async def show_message(request: Request, message: Message) -> Response:
@@ -140,8 +143,11 @@ def routes(office: Office) -> list[Route]:
 
     def of_message(show: Callable[[Request, Message], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
+            release_due(office)
             message = office.mailbox.get(request.path_params["message_id"])
-            return await show(request, message) if message else page("missing.html", 404)
+            if message is None or office.mailbox.is_held(message):
+                return page("missing.html", 404)
+            return await show(request, message)
 
         return endpoint
 
@@ -149,6 +155,7 @@ def routes(office: Office) -> list[Route]:
         return Response(style, 200, _guard(_OURS), "text/css; charset=utf-8")
 
     async def list_as_json(request: Request) -> Response:
+        release_due(office)
         found = _filters(request.query_params).apply(office.mailbox.newest_first())
         return _json({"messages": [_summary(message) for message in found]})
 

@@ -4,7 +4,6 @@ Looking changes nothing; one POST is enough, whatever is in it (RFC 8058). The s
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Final
 
 from starlette.requests import Request
@@ -31,14 +30,14 @@ def routes(office: Office) -> list[Route]:
 
     async def leave(message: Message) -> Response:
         for email in message.recipients:
-            wish = Suppression(email, "ManualSuppression", "Recipient", datetime.now(UTC))
+            wish = Suppression(email, "ManualSuppression", "Recipient", office.clock())
             sending.suppress(office, message.stream, wish, message)
         return page("leave.html", message=message, step=LEFT)
 
     async def come_back(message: Message) -> Response:
         for email in message.recipients:
             if office.suppressions.has_left(message.stream, email):
-                sending.reactivate(office, message.stream, email, datetime.now(UTC), "Recipient")
+                sending.reactivate(office, message.stream, email, office.clock(), "Recipient")
         return page("leave.html", message=message, step=BACK)
 
     def of_message(step: Callable[[Message], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

@@ -1,13 +1,15 @@
 """What was accepted, and what did it say?
 
 A message is kept as the bytes that were asked to be sent, and the version of the template that it names. It is rendered
-only when somebody looks, and then always to the same letter.
+only when somebody looks, and then always to the same letter. While an account is paused its messages are held: they
+are accepted, and have not gone out.
 """
 
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import NamedTuple
 
 import orjson
@@ -49,12 +51,33 @@ class Content:
     failure: str | None = None
 
 
+@dataclass
+class _Index:
+    """Messages by what they carry under one name of metadata: made for a name that is asked for, and kept up.
+
+    Without it each of the searches after a lost answer would go through a hundred thousand messages.
+    """
+
+    by_value: dict[str, list[Message]] = field(default_factory=dict)
+    read_so_far: int = 0
+
+    def read(self, messages: Iterable[Message], name: str) -> None:
+        """Take in messages that have come since."""
+        for message in messages:
+            self.read_so_far += 1
+            for key, value in (message.fields().get("Metadata") or {}).items():
+                if key.lower() == name:
+                    self.by_value.setdefault(value, []).append(message)
+
+
 class Mailbox:
     """All accepted messages, oldest first. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._messages: dict[str, Message] = {}
+        self._held: dict[str, datetime] = {}
+        self._by_metadata: dict[str, _Index] = {}
         self._accepted = 0
 
     def reserve(self, count: int) -> int:
@@ -64,38 +87,58 @@ class Mailbox:
             self._accepted += count
         return first
 
-    def add(self, messages: list[Message]) -> None:
-        """Keep messages."""
+    def add(self, messages: list[Message], held: Mapping[str, datetime] | None = None) -> None:
+        """Keep messages; `held`: the ids of those that are held, and until when."""
         with self._lock:
+            if held:
+                self._held.update(held)
             self._messages.update((message.id, message) for message in messages)
 
+    def let_go(self, now: datetime | None = None) -> list[Message]:
+        """Let those of the held messages go out whose moment has come; None: all. Each comes out of here once."""
+        with self._lock:
+            due = [message_id for message_id, moment in self._held.items() if now is None or moment <= now]
+            for message_id in due:
+                del self._held[message_id]
+            return [self._messages[message_id] for message_id in due]
+
+    @property
+    def held(self) -> int:
+        """How many messages are held."""
+        return len(self._held)
+
+    def is_held(self, message: Message) -> bool:
+        """Whether a message has not gone out."""
+        return message.id in self._held
+
     def get(self, message_id: str) -> Message | None:
-        """The message with this id."""
+        """The message with this id, held or not."""
         return self._messages.get(message_id)
 
-    def newest_first(self) -> list[Message]:
-        """All messages."""
+    def newest_first(self, *, held: bool = False) -> list[Message]:
+        """All messages that have gone out, or all that are held."""
         with self._lock:
+            if self._held or held:
+                return [message for message in reversed(self._messages.values()) if (message.id in self._held) is held]
             return list(reversed(self._messages.values()))
+
+    def with_metadata(self, name: str, value: str, *, held: bool = False) -> list[Message]:
+        """The same, of those that carry this metadata; the name is in lower case, its own case does not matter."""
+        with self._lock:
+            index = self._by_metadata.setdefault(name, _Index())
+            index.read(islice(self._messages.values(), index.read_so_far, None), name)
+            found = index.by_value.get(value, [])
+            return [message for message in reversed(found) if (message.id in self._held) is held]
 
     def clear(self) -> None:
         """Forget all messages."""
         with self._lock:
             self._messages.clear()
+            self._held.clear()
+            self._by_metadata.clear()
 
     def __len__(self) -> int:
         return len(self._messages)
-
-
-def with_metadata(messages: list[Message], name: str, value: str) -> Iterator[Message]:
-    """Those of the messages that carry this metadata; the name's case is ignored."""
-    # Looking for the value's bytes first spares reading the JSON of a hundred thousand messages for a few.
-    needle = orjson.dumps(value)
-    for message in messages:
-        if needle in message.wire:
-            metadata = message.fields().get("Metadata") or {}
-            if any(key.lower() == name and found == value for key, found in metadata.items()):
-                yield message
 
 
 def content_of(message: Message) -> Content:

@@ -5,9 +5,9 @@ code.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from sys import intern
 from typing import Any
 
@@ -17,6 +17,7 @@ from newsletter.sandbox import bounces, checks
 from newsletter.sandbox.checks import Json, RefusalError
 from newsletter.sandbox.clock import eastern
 from newsletter.sandbox.mailbox import Mailbox, Message
+from newsletter.sandbox.striking import FOR_GOOD, Faults, Strike
 from newsletter.sandbox.suppressions import Suppression, SuppressionLists
 from newsletter.sandbox.templates import Template, TemplateShelf
 from newsletter.sandbox.webhooks import SubscriptionChange, Webhooks
@@ -32,9 +33,11 @@ class Office:
     mailbox: Mailbox = field(default_factory=Mailbox)
     templates: TemplateShelf = field(default_factory=TemplateShelf)
     suppressions: SuppressionLists = field(default_factory=lambda: SuppressionLists(STREAMS))
+    faults: Faults = field(default_factory=Faults)
     webhooks: Webhooks | None = None
     way_out: str | None = None
     """What the links begin with by which readers leave here; None where the sender sees to that."""
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def owns_way_out(self, stream: str) -> bool:
         """Whether the messages of a stream get a List-Unsubscribe from here."""
@@ -52,23 +55,33 @@ class _Call:
     now: datetime
     submitted_at: str
     number: int
+    strike: Strike | None
 
 
-def send_one(office: Office, body: object, now: datetime, *, templated: bool, test: bool) -> Json:
+def send_one(
+    office: Office, body: object, now: datetime, strike: Strike | None = None, *, templated: bool, test: bool
+) -> Json:
     """Answer `POST /email` or `/email/withTemplate`. Raises RefusalError."""
     fields = checks.TEMPLATE_FIELDS if templated else checks.PLAIN_FIELDS
     checks.check_types(body, fields)
     assert isinstance(body, dict)
     _refuse_large([body])
-    call = _Call(office, templated, test, False, now, eastern(now), office.mailbox.reserve(1))
+    call = _Call(office, templated, test, False, now, eastern(now), office.mailbox.reserve(1), strike)
     message, answer = _take(body, 0, call)
     if message is not None:
-        _accept(office, [message])
+        _accept(call, [message])
     return answer
 
 
 def send_batch(
-    office: Office, messages: object, now: datetime, path: str, *, templated: bool, test: bool
+    office: Office,
+    messages: object,
+    now: datetime,
+    path: str,
+    strike: Strike | None = None,
+    *,
+    templated: bool,
+    test: bool,
 ) -> list[Json]:
     """Answer `POST /email/batch` or `/email/batchWithTemplates`: one entry per message, in order.
 
@@ -82,7 +95,8 @@ def send_batch(
     for index, message in enumerate(messages):
         checks.check_types(message, fields, f"{path}[{index}]")
     _refuse_large(messages)
-    call = _Call(office, templated, test, True, now, eastern(now), office.mailbox.reserve(len(messages)))
+    number = office.mailbox.reserve(len(messages))
+    call = _Call(office, templated, test, True, now, eastern(now), number, strike)
     answers: list[Json] = []
     accepted: list[Message] = []
     for index, body in enumerate(messages):
@@ -94,7 +108,7 @@ def send_batch(
             answers.append(answer)
             if message is not None:
                 accepted.append(message)
-    _accept(office, accepted)
+    _accept(call, accepted)
     return answers
 
 
@@ -106,6 +120,8 @@ def _take(body: Json, index: int, call: _Call) -> tuple[Message | None, Json]:
         template = call.office.templates.for_message(body)
     else:
         checks.check_plain(body)
+    if call.strike is not None and (code := call.strike.refused_code()) is not None:
+        raise checks.refusal(code, body, batch=call.batch)
     message_id = str(uuid.uuid4())
     answer = {
         "To": body["To"],
@@ -117,11 +133,11 @@ def _take(body: Json, index: int, call: _Call) -> tuple[Message | None, Json]:
     if call.test:
         return None, answer
     stream = intern(body.get("MessageStream") or "outbound")
-    inactive = call.office.suppressions.inactive(stream, recipients)
-    if inactive:
+    listed = call.office.suppressions.inactive(stream, recipients)
+    if listed and (inactive := _counting(call, listed)):
         recipients = [email for email in recipients if email not in inactive]
         if not recipients:
-            raise _inactive(inactive, batch=call.batch)
+            raise checks.inactive(inactive, batch=call.batch)
         answer["Message"] = f"Message OK, but will not deliver to these inactive addresses: {', '.join(inactive)}."
     if call.office.owns_way_out(stream):
         body = _with_way_out(body, f"{call.office.way_out}{message_id}")
@@ -150,8 +166,43 @@ def _with_way_out(body: Json, url: str) -> Json:
     return {**body, "Headers": headers}
 
 
-def _accept(office: Office, messages: list[Message]) -> None:
-    office.mailbox.add(messages)
+def _counting(call: _Call, listed: list[Suppression]) -> list[str]:
+    """The addresses whose suppressions count already."""
+    faults = call.office.faults
+    return [each.email for each in listed if not faults.on or faults.counts_already(each.created_at, call.now)]
+
+
+def _accept(call: _Call, messages: list[Message]) -> None:
+    office = call.office
+    if call.strike is not None:
+        messages = messages[: call.strike.taken(len(messages))]
+    held: dict[str, datetime] = {}
+    if office.faults.on:
+        held = {message.id: until for message in messages if (until := office.faults.held_until(message))}
+    office.mailbox.add(messages, held)
+    if held:
+        messages = [message for message in messages if message.id not in held]
+        if office.webhooks:
+            # Also where nobody looks by then.
+            for moment in sorted({*held.values()} - {FOR_GOOD}):
+                office.webhooks.at(moment, lambda: release_due(office))
+    _deliver(office, messages)
+
+
+def release(office: Office, now: datetime | None = None) -> int:
+    """Let what a paused account holds go out, as far as it is due; None: all of it. Returns how many messages went."""
+    released = office.mailbox.let_go(now)
+    _deliver(office, released)
+    return len(released)
+
+
+def release_due(office: Office) -> None:
+    """Let what is due go out, where anything is held; to be called before anybody looks."""
+    if office.mailbox.held:
+        release(office, office.clock())
+
+
+def _deliver(office: Office, messages: list[Message]) -> None:
     if office.webhooks:
         office.webhooks.accepted(messages)
     for message in messages:
@@ -182,16 +233,3 @@ def _refuse_large(messages: Sequence[Any]) -> None:
             size = len(orjson.dumps(message))
             if size > checks.MAX_MESSAGE:
                 raise RefusalError(300, "A message may be 10 MB at most, attachments included.", status=413)
-
-
-def _inactive(emails: list[str], *, batch: bool) -> RefusalError:
-    found = f"Found inactive addresses: {', '.join(emails)}. "
-    reasons = (
-        "Inactive recipients are ones that have generated a hard bounce, a spam complaint, or a manual suppression."
-    )
-    if batch:
-        # The trailing space is Postmark's.
-        return RefusalError(
-            406, f"You tried to send to a recipient that has been marked as inactive. {found}{reasons} "
-        )
-    return RefusalError(406, f"You tried to send to recipient(s) that have been marked as inactive. {found}{reasons}")

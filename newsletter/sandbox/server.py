@@ -8,15 +8,19 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from types import FrameType, TracebackType
 from typing import Self
 
 import uvicorn
 
+from newsletter.sandbox import sending
 from newsletter.sandbox.app import build
+from newsletter.sandbox.line import Line
 from newsletter.sandbox.mailbox import Message
 from newsletter.sandbox.sending import Office
+from newsletter.sandbox.striking import Faults
 from newsletter.sandbox.webhooks import Webhooks
 
 HOST = "127.0.0.1"
@@ -29,8 +33,9 @@ class Sandbox:
 
     `port` 0 takes any free one; `url` says which (`http://127.0.0.1:PORT/`). `webhook_url` is told of events, with
     basic authentication where the URL has a user and a password. `owns_way_out`: broadcast messages without a
-    List-Unsubscribe get the sandbox's own, as on a stream whose unsubscribes Postmark manages. Raises OSError, with a
-    clear message, where the port is taken.
+    List-Unsubscribe get the sandbox's own, as on a stream whose unsubscribes Postmark manages. `faults` are on from the
+    start, and drawn from `seed`; `clock` gives aware moments. Raises OSError, with a clear message, where the port is
+    taken, and ValueError for a fault that there is not.
     """
 
     def __init__(
@@ -40,18 +45,25 @@ class Sandbox:
         webhook_url: str | None = None,
         *,
         owns_way_out: bool = False,
+        faults: Iterable[str] = (),
+        seed: int | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self.faults = Faults(seed)
+        self.faults.set(*faults)
         listener = _listen(port)
         self.token = token
         self.url = f"http://{HOST}:{listener.getsockname()[1]}/"
         self._office = Office(
-            webhooks=Webhooks(webhook_url) if webhook_url else None,
+            faults=self.faults,
+            webhooks=Webhooks(webhook_url, self.faults, clock) if webhook_url else None,
             way_out=f"{self.url}unsubscribe/" if owns_way_out else None,
+            clock=clock,
         )
         config = uvicorn.Config(
             build(self._office, token),
             loop="asyncio",
-            http="h11",
+            http=Line,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -71,8 +83,19 @@ class Sandbox:
 
     @property
     def messages(self) -> list[Message]:
-        """The accepted messages, oldest first."""
+        """The accepted messages, oldest first, without those that a paused account holds."""
+        sending.release_due(self._office)
         return self._office.mailbox.newest_first()[::-1]
+
+    @property
+    def held(self) -> list[Message]:
+        """The messages that a paused account holds, oldest first."""
+        sending.release_due(self._office)
+        return self._office.mailbox.newest_first(held=True)[::-1]
+
+    def release(self) -> int:
+        """Let everything that a paused account holds go out; returns how many messages. Later ones are held again."""
+        return sending.release(self._office)
 
     def close(self) -> None:
         """Stop at once, and forget everything. Idempotent."""
@@ -99,10 +122,12 @@ def serve(
     on_ready: Callable[[Sandbox], None] | None = None,
     *,
     owns_way_out: bool = False,
+    faults: Iterable[str] = (),
+    seed: int | None = None,
 ) -> None:
     """Run a sandbox until SIGINT or SIGTERM; call it from the main thread. `on_ready` is called once it listens.
 
-    Raises OSError, with a clear message, where the port is taken.
+    Raises OSError, with a clear message, where the port is taken, and ValueError for a fault that there is not.
     """
     stop = threading.Event()
 
@@ -111,7 +136,7 @@ def serve(
 
     before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with Sandbox(port, token, webhook_url, owns_way_out=owns_way_out) as sandbox:
+        with Sandbox(port, token, webhook_url, owns_way_out=owns_way_out, faults=faults, seed=seed) as sandbox:
             if on_ready:
                 on_ready(sandbox)
             stop.wait()

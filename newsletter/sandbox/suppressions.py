@@ -1,6 +1,7 @@
 """Who gets nothing more, on which stream, since when and why?
 
-Each stream has a list of its own. A change counts at once; Postmark's own takes up to a minute.
+Each stream has a list of its own. A change counts at once, unless a fault says otherwise; Postmark's own takes up to a
+minute.
 """
 
 import threading
@@ -43,10 +44,10 @@ class SuppressionLists:
         self._lock = threading.Lock()
         self._lists: dict[str, dict[str, Suppression]] = {stream: {} for stream in streams}
 
-    def inactive(self, stream: str, recipients: list[str]) -> list[str]:
-        """Those of the recipients (in lower case) that are on the stream's list."""
+    def inactive(self, stream: str, recipients: list[str]) -> list[Suppression]:
+        """The entries of the stream's list that are about these recipients (in lower case)."""
         listed = self._lists[stream]
-        return [email for email in recipients if email in listed] if listed else []
+        return [listed[email] for email in recipients if email in listed] if listed else []
 
     def add(self, stream: str, suppression: Suppression) -> bool:
         """Put an address on a list; False where it already was."""
