@@ -5,6 +5,7 @@ twice is taken the first time. So every slot is one moment, and two schedulers m
 """
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Self
@@ -12,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 Slot = tuple[int, int, int]
 """Weekday (0 is Monday), hour and minute, local."""
+
+SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, order=True)
@@ -33,7 +36,7 @@ class Week:
     @classmethod
     def of(cls, moment: datetime, zone: ZoneInfo) -> Self:
         """The week that a moment lies in."""
-        year, number, _ = moment.astimezone(zone).isocalendar()
+        year, number, _ = _day(moment, zone).isocalendar()
         return cls(year, number)
 
     @classmethod
@@ -42,7 +45,7 @@ class Week:
         return cls.of(now, zone).before()
 
     def __str__(self) -> str:
-        return f"{self.year}-W{self.number:02}"
+        return f"{self.year:04}-W{self.number:02}"
 
     def first_day(self) -> date:
         """Its Monday."""
@@ -57,8 +60,14 @@ class Week:
         return self._shifted(1)
 
     def start(self, zone: ZoneInfo) -> datetime:
-        """The first moment of its Monday, UTC."""
-        return _moment(self.first_day(), time(0), zone)
+        """The first moment of its Monday, UTC; where midnight is skipped, the one at which the clock has jumped."""
+        monday = self.first_day()
+        start, early = _moment(monday, time(0), zone), _moment(monday, time(0, fold=1), zone)
+        if start <= early:
+            return start
+        # Midnight is skipped, and the clock may have jumped before it: from 23:30 to 00:30.
+        seconds = range((start - early) // SECOND)
+        return early + SECOND * bisect_left(seconds, monday, key=lambda past: _day(early + past * SECOND, zone))
 
     def end(self, zone: ZoneInfo) -> datetime:
         """The first moment that no longer belongs to it, UTC."""
@@ -68,6 +77,15 @@ class Week:
         """The first time after its end that the slot's weekday and time of day come round, UTC."""
         weekday, hour, minute = slot
         return _moment(self.after().first_day() + timedelta(days=weekday), time(hour, minute), zone)
+
+    def drafting(self, draft_at: Slot, send_at: Slot, zone: ZoneInfo) -> tuple[datetime, datetime]:
+        """From when until when its issue is drafted: from the one slot after its end to the other, UTC.
+
+        Where a DST change skips the first one beyond the second, it begins as long before that as their times of day
+        are apart.
+        """
+        begins, ends = self.slot_after(draft_at, zone), self.slot_after(send_at, zone)
+        return (begins if begins < ends else ends - (_since_monday(send_at) - _since_monday(draft_at))), ends
 
     def _exists(self) -> bool:
         """Whether its year has it, and every time zone its neighbours."""
@@ -85,5 +103,15 @@ class Week:
 
 
 def _moment(day: date, at: time, zone: ZoneInfo) -> datetime:
-    """A local day and time as a moment. fold=0 is what makes a gap late and a repeated hour early."""
+    """A local day and time as a moment. fold=0, a time's default, makes a gap late and a repeated hour early."""
     return datetime.combine(day, at, tzinfo=zone).astimezone(UTC)
+
+
+def _day(moment: datetime, zone: ZoneInfo) -> date:
+    """The local day that a moment lies in."""
+    return moment.astimezone(zone).date()
+
+
+def _since_monday(slot: Slot) -> timedelta:
+    weekday, hour, minute = slot
+    return timedelta(days=weekday, hours=hour, minutes=minute)

@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime, timedelta
+from itertools import combinations
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -152,3 +153,17 @@ def test_every_slot_of_a_week_comes_after_its_end_and_within_the_next_one(zone: 
         assert [week.slot_after((day, 12, 0), zone) for day in range(7)] == sorted(
             week.slot_after((day, 12, 0), zone) for day in range(7)
         )
+
+
+@pytest.mark.parametrize("zone", ZONES, ids=str)
+@pytest.mark.parametrize("week", [Week(2026, number) for number in (9, 12, 13, 42, 43)], ids=str)
+def test_there_is_always_time_to_draft_before_the_send(zone: ZoneInfo, week: Week) -> None:
+    slots = [(day, hour, minute) for day in (0, SUNDAY) for hour in (0, 1, 2, 3) for minute in (0, 15, 45)]
+    for draft_at, send_at in combinations(slots, 2):
+        begins, ends = week.drafting(draft_at, send_at, zone)
+        assert begins < ends == week.slot_after(send_at, zone)
+
+
+def test_a_draft_that_the_clock_skips_past_the_send_is_due_as_long_before_it_as_the_times_of_day_say() -> None:
+    begins, ends = Week.parse("2026-W12").drafting((SUNDAY, 2, 15), (SUNDAY, 3, 0), BERLIN)
+    assert (begins, ends) == (utc(2026, 3, 29, 0, 15), utc(2026, 3, 29, 1))
