@@ -18,7 +18,6 @@ from newsletter.delivery.provider import (
     CannotAsk,
     Envelope,
     Listed,
-    NothingSent,
     NotSent,
     Outcome,
     Refused,
@@ -42,6 +41,7 @@ class OutboxProvider:
 
     def __init__(self, directory: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.directory = directory
+        self.account = str(directory.absolute())
         self._now = now
 
     def __repr__(self) -> str:
@@ -57,21 +57,15 @@ class OutboxProvider:
             filler = filler_for(letter, envelope)
             folder.mkdir(parents=True, exist_ok=True)
         except ValueError as error:
-            raise NothingSent(f"the letter cannot be written: {error}") from None
+            return [NotSent(f"the letter cannot be written: {error}", lasting=True)] * len(recipients)
         except OSError as error:
-            raise NothingSent(_explain(error, folder)) from None
+            return [NotSent(_explain(error, folder))] * len(recipients)
         outcomes: list[Outcome] = []
-        stopped: str | None = None
-        for recipient in recipients:
-            if stopped is None:
-                try:
-                    outcomes.append(self._write(folder, filler, recipient, batch))
-                    continue
-                except OSError as error:
-                    stopped = _explain(error, folder)
-                    if not any(isinstance(outcome, Accepted) for outcome in outcomes):
-                        raise NothingSent(stopped) from None
-            outcomes.append(NotSent(stopped))
+        try:
+            for recipient in recipients:
+                outcomes.append(self._write(folder, filler, recipient, batch))
+        except OSError as error:
+            outcomes += [NotSent(_explain(error, folder))] * (len(recipients) - len(outcomes))
         return self._made_durable(folder, outcomes)
 
     def find(self, envelope: Envelope, batch: str) -> Mapping[str, str]:

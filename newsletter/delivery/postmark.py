@@ -1,11 +1,13 @@
 """How does Postmark carry a letter? Stored once as a template, then a few hundred bytes a reader.
 
 Promises: one POST per batch (per part of one, where whole bodies have to go), never repeated; what is not certainly
-accepted or refused is unknown. Where the letter cannot be a template, or Postmark will not store it, whole bodies go.
+accepted, refused or not sent is unknown. Where the letter cannot be a template, or Postmark will not store it, whole
+bodies go.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
@@ -15,25 +17,18 @@ from newsletter.delivery import postmark_answers as answers
 from newsletter.delivery import postmark_message, postmark_suppressions
 from newsletter.delivery.postmark_client import AnswerLost, Clients, ErrorAnswer, NotReached
 from newsletter.delivery.postmark_message import MAX_BATCH, PROBE, Writer, body_writer, cut, template_writer
-from newsletter.delivery.postmark_template import Shelf
-from newsletter.delivery.provider import (
-    CannotAsk,
-    Envelope,
-    Listed,
-    NothingSent,
-    NotSent,
-    Outcome,
-    Refused,
-    Unknown,
-)
+from newsletter.delivery.postmark_template import NotStored, Shelf
+from newsletter.delivery.provider import CannotAsk, Envelope, Listed, NotSent, Outcome, Refused, Unknown
 from newsletter.message import Letter, Recipient
 
 PAGE = 500  # messages, the most that one search answers
 SEARCH_WINDOW = 10_000  # messages; beyond it the search answers with an error, or with the same page for ever
+MOST_PAGES = SEARCH_WINDOW // PAGE
+STATUSES = (None, "queued")  # what is searched for: what Postmark shows by itself, and what it has taken and holds back
 
 
 class PostmarkProvider:
-    """Postmark through postmarker. `timeout` is in seconds, for one call's answer.
+    """Postmark through postmarker. `timeout` is in seconds, for one call in all.
 
     Raises ValueError for a token that cannot be one. `today` is the clock for templates' dates.
     """
@@ -50,6 +45,7 @@ class PostmarkProvider:
         today: Callable[[], date] = lambda: datetime.now(UTC).date(),
     ) -> None:
         self._api_url = api_url
+        self.account = sha256(f"{api_url} {token}".encode()).hexdigest()[:16]
         self._clients = Clients(token, api_url, timeout)
         self._shelf = Shelf(self._clients, today)
 
@@ -62,11 +58,14 @@ class PostmarkProvider:
             return []
         try:
             shared = postmark_message.common(letter, envelope, batch)
+            stored = self._shelf.store(letter)
         except ValueError as error:
-            raise NothingSent(f"the letter cannot be sent: {error}") from None
+            return [NotSent(f"the letter cannot be sent: {error}", lasting=True)] * len(recipients)
+        except NotStored as error:
+            return [error.outcome] * len(recipients)
         outcomes: list[Outcome | None] = [None] * len(recipients)
         everyone = list(range(len(recipients)))
-        if self._shelf.store(letter):
+        if stored:
             write = template_writer(letter, shared)
             gone = self._post("/email/batchWithTemplates", write, recipients, everyone, outcomes)
             if not gone:
@@ -78,33 +77,16 @@ class PostmarkProvider:
         return _settled(outcomes)
 
     def find(self, envelope: Envelope, batch: str) -> Mapping[str, str]:
-        """Row -> MessageID from Postmark's search, all pages; see Provider.find."""
+        """Row -> MessageID from Postmark's search, all pages; see Provider.find.
+
+        An account under review takes messages and holds them back; those show only to whoever asks for queued ones.
+        """
         rows: dict[str, str] = {}
-        offset = 0
-        while True:
-            page = self._ask(
-                "GET",
-                "/messages/outbound",
-                count=PAGE,
-                offset=offset,
-                # Without the stream Postmark searches its transactional one and finds nothing of an issue.
-                messagestream=envelope.stream,
-                metadata_batch=batch,
-            )
-            try:
-                total, messages = int(page["TotalCount"]), list(page["Messages"])
-                for message in messages:
-                    metadata = message.get("Metadata") or {}
-                    # Compared again: a search that overlooks the filter must not pass others' mail off as ours.
-                    if metadata.get("batch") == batch and metadata.get("row"):
-                        rows.setdefault(metadata["row"], message["MessageID"])
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                raise CannotAsk(f"Postmark's search answered in a form we cannot read: {error!r}") from None
-            offset += len(messages)
-            if offset >= total or not messages:
-                return rows
-            if offset >= SEARCH_WINDOW:
-                raise CannotAsk(f"Postmark shows {total} messages under one batch key, more than can be listed")
+        for status in STATUSES:
+            for row, message_id in self._search(envelope.stream, batch, status):
+                # Two messages for one row are Postmark's double: the same one of them is named each time.
+                rows[row] = min(message_id, rows.get(row, message_id))
+        return rows
 
     def probe(self, envelope: Envelope, batch: str) -> None:
         """Send a message to Postmark's black hole, findable as the row "probe"; see Provider.probe."""
@@ -149,6 +131,33 @@ class PostmarkProvider:
         except (NotReached, AnswerLost) as error:
             raise CannotAsk(f"Postmark could not be asked: {error}") from None
 
+    def _search(self, stream: str, batch: str, status: str | None) -> Iterator[tuple[str, str]]:
+        """(row, MessageID) of what the search shows of a batch. Raises CannotAsk where that is not certainly all."""
+        only = {} if status is None else {"status": status}
+        offset = 0
+        for _ in range(MOST_PAGES):
+            page = self._ask(
+                "GET",
+                "/messages/outbound",
+                count=PAGE,
+                offset=offset,
+                # Without the stream Postmark searches its transactional one and finds nothing of an issue.
+                messagestream=stream,
+                metadata_batch=batch,
+                **only,
+            )
+            try:
+                total, found = answers.read_search(page, batch)
+            except ValueError as error:
+                raise CannotAsk(f"Postmark's search answered in a form we cannot read: {error}") from None
+            yield from found
+            offset += len(page["Messages"])
+            if offset >= total:
+                return
+            if not page["Messages"]:
+                raise CannotAsk(f"Postmark's search counts {total} messages and shows {offset}")
+        raise CannotAsk("Postmark shows more messages under one batch key than can be listed")
+
     def _post(
         self,
         endpoint: str,
@@ -159,52 +168,45 @@ class PostmarkProvider:
     ) -> list[int]:
         """Write and send the messages of some recipients, filling in their outcomes.
 
-        Returns those who were refused because the template is gone. Raises NothingSent while nothing has been
-        sent; later such a trouble makes the rest NotSent, so that the outcomes before it are kept.
+        Returns those who were refused because the template is gone, and may be sent to in another way.
         """
         gone: list[int] = []
-        stopped: str | None = None
-        asked = any(outcome is not None for outcome in outcomes)
+        stopped: NotSent | None = None
         for part in cut(_written(write, recipients, which, outcomes)):
-            numbers = [number for number, _ in part]
             if stopped is None:
                 verdicts = self._call_once(endpoint, [message for _, message in part])
-                stopped = verdicts if isinstance(verdicts, str) else answers.stops_everything(verdicts)
-                if stopped is not None and not asked:
-                    raise NothingSent(stopped)
-                asked = True
-                if not isinstance(verdicts, str):
-                    for number, verdict in zip(numbers, verdicts, strict=True):
-                        outcomes[number] = verdict.outcome
-                        if verdict.code == answers.TEMPLATE_NOT_FOUND:
-                            gone.append(number)
-                    continue
-            for number in numbers:
-                outcomes[number] = NotSent(stopped or "")
-        return gone
+                stopped = answers.stops_the_rest(verdicts)
+            else:
+                verdicts = [answers.Verdict(stopped)] * len(part)
+            for (number, _), verdict in zip(part, verdicts, strict=True):
+                outcomes[number] = verdict.outcome
+                if verdict.code == answers.TEMPLATE_NOT_FOUND:
+                    gone.append(number)
+        if stopped is None:
+            return gone
+        for number in gone:
+            outcomes[number] = stopped
+        return []
 
-    def _call_once(self, endpoint: str, messages: list[bytes]) -> list[answers.Verdict] | str:
-        """Make one call: a verdict each, or the reason why certainly nothing was sent."""
+    def _call_once(self, endpoint: str, messages: list[bytes]) -> list[answers.Verdict]:
+        """Make one call: a verdict each."""
         # Not `client.emails.send_batch`: it adds an empty list of attachments to each message and takes headers
         # as a dict only. `client.call` is the same road, and the bytes that were counted are the bytes that go.
         written = [orjson.Fragment(message) for message in messages]
         data: object = {"Messages": written} if endpoint.endswith("Templates") else written
+        outcome: Outcome
         try:
-            answer = self._clients.mine().call("POST", endpoint, data=data)
+            return answers.read(self._clients.mine().call("POST", endpoint, data=data), len(messages))
         except NotReached as error:
-            return answers.explain_unreached(error)
+            outcome = NotSent(answers.explain_unreached(error))
         except ErrorAnswer as error:
             if (error.status, error.code) == (422, answers.TEMPLATE_NOT_FOUND):
                 refused = Refused(answers.explain(error), passing=True)
                 return [answers.Verdict(refused, error.code)] * len(messages)
-            if answers.certainly_not_sent(error):
-                return answers.explain(error)
-            unknown = Unknown(f"Postmark answered {error}")
-        except Exception as error:  # noqa: BLE001  whatever went wrong, the messages may have left
-            unknown = Unknown(f"no answer of Postmark's: {error}")
-        else:
-            return answers.read(answer, len(messages))
-        return [answers.Verdict(unknown)] * len(messages)
+            outcome = answers.outcome_of(error)
+        except AnswerLost as error:
+            outcome = Unknown(f"no answer of Postmark's: {error}")
+        return [answers.Verdict(outcome)] * len(messages)
 
 
 def _written(

@@ -12,14 +12,23 @@ from typing import Any
 
 from newsletter.delivery import postmark_answers as answers
 from newsletter.delivery.postmark_client import AnswerLost, Clients, ErrorAnswer, NotReached
-from newsletter.delivery.provider import CannotAsk, NothingSent
+from newsletter.delivery.provider import CannotAsk, NotSent
 from newsletter.message import MERGE_FIELD, Letter
 
 PREFIX = "letter-"
 TITLE = "Letter"  # a template's name is this word, the day when it was stored, and its alias
 MOST_TEMPLATES = 500  # that are asked for; Postmark keeps 100 a server unless its support raises it
-# Trouble with us, not with this template: Postmark's codes 10 (token) and 1480 (address not allowed).
-_OUR_STATUSES, _OUR_CODES = (401, 403), (10, 1480)
+# Trouble with us, not with this template: whole bodies would meet it too.
+_OUR_STATUSES = (401, 403)
+_OUR_CODES = (10, 401, 405, 412, 413, 422, 1480)
+
+
+class NotStored(Exception):  # noqa: N818  the name says what happened
+    """The letter is not stored, for a reason that would meet every batch: certainly nothing of this one was sent."""
+
+    def __init__(self, outcome: NotSent) -> None:
+        super().__init__(outcome.reason)
+        self.outcome = outcome
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,7 @@ class Shelf:
     def store(self, letter: Letter) -> bool:
         """See that Postmark has the letter; False where whole bodies must go.
 
-        One thread stores, the others wait. Raises NothingSent: a trouble here would meet every batch.
+        One thread stores, the others wait. Raises NotStored.
         """
         alias = alias_of(letter)
         with self._storing:
@@ -120,23 +129,25 @@ class Shelf:
     def _try(self, method: str, endpoint: str, data: object = None) -> Any:
         """Call about a template: the answer, or None where Postmark refuses this template but not us.
 
-        Asked twice where the answer was lost, since storing the same thing twice does no harm. Raises NothingSent.
+        Asked twice where the answer was lost, since storing the same thing twice does no harm. Raises NotStored.
         """
         trouble: Exception | None = None
         for _ in range(2):
             try:
                 return self._clients.mine().call(method, endpoint, data=data)
             except ErrorAnswer as error:
-                if error.status in _OUR_STATUSES or error.code in _OUR_CODES:
-                    raise NothingSent(answers.explain(error)) from None
-                if 400 <= error.status < 500 and error.status not in (408, 429):
+                if error.status in _OUR_STATUSES or (error.status in (400, 422) and error.code in _OUR_CODES):
+                    raise NotStored(NotSent(answers.explain(error), lasting=answers.lasting(error))) from None
+                trouble, rest = error, answers.rest(error)
+                if rest is not None:
+                    break  # it wants to be left alone
+                if 400 <= error.status < 500:
                     return None
-                trouble = error
             except NotReached as error:
-                raise NothingSent(answers.explain_unreached(error)) from None
-            except Exception as error:  # noqa: BLE001  no trouble about a template may look like one about messages
-                trouble = error
-        raise NothingSent(f"Postmark did not store the letter, try again later ({trouble})")
+                raise NotStored(NotSent(answers.explain_unreached(error))) from None
+            except AnswerLost as error:
+                trouble, rest = error, None
+        raise NotStored(NotSent(f"Postmark did not store the letter, try again later ({trouble})", rest=rest))
 
 
 def _translate(source: str, opening: str, closing: str) -> str | None:

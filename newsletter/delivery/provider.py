@@ -1,10 +1,11 @@
 """Who carries letters? The protocol that every provider keeps, and what may be done after each outcome.
 
-An outcome is a value, one per recipient and in the order of the recipients. Outcomes are three, not two: what was
-refused may be tried again, what is unknown never blindly. Where a batch stops in its middle, what had not begun is none
-of the three: it is not sent.
+An outcome is a value, one per recipient and in the order of the recipients, whatever happens: a provider raises nothing
+when it sends. Outcomes are three, not two: what was refused may be tried again, what is unknown never blindly. Where a
+batch stops in its midst or does not begin, what had not begun is none of the three: it is not sent.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -34,33 +35,54 @@ class Refused:
 
 @dataclass(frozen=True)
 class Unknown:
-    """The provider may have the message or not. Ask it (`Provider.find`) before anything else."""
+    """The provider may have the message or not. Ask it (`Provider.find`) before anything else.
+
+    `rest`: how many seconds it wants to be left alone; 0.0: it has too much to do, but did not say for how long; None:
+    it said nothing of the kind.
+    """
 
     reason: str
+    rest: float | None = None
 
 
 @dataclass(frozen=True)
 class NotSent:
-    """The message has certainly not left: the batch stopped before it, for a reason that would stop others too.
+    """The message has certainly not left, for a reason that would stop others too. The row goes back into the queue.
 
-    The row goes back into the queue; the run stops and shows the reason (one line, what to do about it).
+    `lasting`: only a person can mend it (token, credits, stream, sender): hold the letter and show the reason.
+    Otherwise, `rest` as in Unknown: after a pause of so long another try is welcome. With neither the run stops and
+    shows the reason (one line, what to do about it); the next run may try again.
     """
 
     reason: str
+    lasting: bool = False
+    rest: float | None = None
 
 
 Outcome = Accepted | Refused | Unknown | NotSent
 
 
-class NothingSent(Exception):  # noqa: N818  the name says what happened
-    """Nothing of a batch has left, for a reason that would stop every other batch too.
-
-    The rows may go back into the queue; the run stops and shows the reason (one line, what to do about it).
-    """
-
-
 class CannotAsk(Exception):  # noqa: N818  the name says what happened
     """The provider could not be asked just now. Nothing may be concluded; ask again later."""
+
+
+class KeepsNoRecord(CannotAsk):
+    """This provider can never be asked what it took. Somebody has to find out by other ways."""
+
+
+_UNSHOWN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+LONGEST_WORDS = 300  # characters of a stranger's words that are kept
+
+
+def spoken(words: object) -> str:
+    """A stranger's words as one short line that may be stored, logged and shown; "" for what are no words.
+
+    No control characters: a database refuses some of them, and a terminal obeys others.
+    """
+    if not isinstance(words, str):
+        return ""
+    line = _UNSHOWN.sub(" ", words[: 4 * LONGEST_WORDS]).strip()
+    return line if len(line) <= LONGEST_WORDS else line[: LONGEST_WORDS - 1] + "…"
 
 
 Why = Literal["left", "bounced", "complained", "closed"]
@@ -109,6 +131,8 @@ class Provider(Protocol):
     """
 
     name: str
+    account: str
+    """Whose messages its search shows, in a form that tells no secret: what went through another is not asked about."""
     max_batch: int
     """The largest number of recipients that `send` takes."""
     keeps_list: bool
@@ -118,7 +142,7 @@ class Provider(Protocol):
         """Send one batch and return an outcome per recipient, in order.
 
         `batch` (32 hex digits) and each recipient's `row` travel with every message. Called once per batch
-        key: the caller never repeats one. Raises NothingSent, and nothing else, whatever the provider does.
+        key: the caller never repeats one. Raises nothing, whatever the other side does.
         """
         ...
 
@@ -157,3 +181,8 @@ class Provider(Protocol):
     def close(self) -> None:
         """Let go of connections. Idempotent."""
         ...
+
+
+def way_of(provider: Provider, envelope: Envelope) -> str:
+    """Which way messages go: through which account of which provider, on which channel. Only there they can show."""
+    return f"{provider.name} {provider.account} {envelope.stream}"

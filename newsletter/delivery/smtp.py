@@ -1,7 +1,8 @@
 """How does an SMTP server carry a letter? One message a reader, one connection a batch.
 
 Promises: a message is in doubt only between its last byte and the server's answer; before, it was not sent, after, it
-was taken or refused. Nothing in doubt is sent again. The password is in no text that comes out of here.
+was taken or refused. Nothing in doubt is sent again. A server that dawdles is cut off when the time is over, however
+often it gives a sign of life. The password is in no text that comes out of here.
 """
 
 import smtplib
@@ -10,24 +11,27 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from newsletter.delivery import wire
+from newsletter.delivery.deadline import Deadline
 from newsletter.delivery.mime import MimeFiller, filler_for
 from newsletter.delivery.provider import (
     Accepted,
-    CannotAsk,
     Envelope,
+    KeepsNoRecord,
     Listed,
-    NothingSent,
     NotSent,
     Outcome,
     Refused,
     Unknown,
+    spoken,
 )
 from newsletter.message import Letter, Recipient
 
 CONNECT_TIMEOUT = 10  # seconds
+MOST_LINES = 2  # connections for one batch
 TROUBLE = (smtplib.SMTPException, OSError)
 STARTTLS = ("required", "offered", "never")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -50,7 +54,8 @@ class SmtpProvider:
 
     `starttls` is `required`, `offered` (used where the server offers it) or `never`. Without it: `never` on
     loopback, `required` where there is a password to protect, else `offered`. User and password are
-    percent-encoded. `timeout` is in seconds, for each answer; `now` (aware) dates the messages.
+    percent-encoded. `timeout` is in seconds: so long may a connection take until it is ready, a message until its
+    last byte, and the answer to that. `now` (aware) dates the messages.
     Raises ValueError for a URL that is none of this.
     """
 
@@ -62,6 +67,7 @@ class SmtpProvider:
         self, url: str, timeout: float = 60.0, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self.server = read_url(url)
+        self.account = self.server.host
         self._timeout = timeout
         self._now = now
 
@@ -79,52 +85,34 @@ class SmtpProvider:
             wire.key("the batch", batch)
             filler = filler_for(letter, envelope)
         except ValueError as error:
-            raise NothingSent(f"the letter cannot be sent: {error}") from None
+            return [NotSent(f"the letter cannot be sent: {error}", lasting=True)] * len(recipients)
         outcomes: list[Outcome] = []
-        connection: smtplib.SMTP | None = None
-        connections = 0
-        stopped = ""
-        try:
+        lines: list[smtplib.SMTP] = []
+        with Deadline(self._timeout, lambda: lines[-1].sock if lines else None) as deadline:
             for recipient in recipients:
-                if connection is None or connection.sock is None:
-                    if connections < 2 and not stopped:
-                        connections += 1
-                        try:
-                            connection = self._connect()
-                        except (*TROUBLE, ValueError) as error:  # ValueError: a host or password outside ASCII
-                            stopped = self._explain(error)
-                    else:
-                        stopped = stopped or "the SMTP server broke the connection twice"
-                if stopped:
-                    if not outcomes:
-                        raise NothingSent(stopped)
-                    outcomes.append(NotSent(stopped))
-                    continue
-                assert connection is not None
-                try:
-                    message = filler.fill(recipient, batch, self._now())
-                except KeyError as error:
-                    outcomes.append(Refused(f"no value for the merge field {error}"))
-                except ValueError as error:
-                    outcomes.append(Refused(f"cannot be written: {error}"))
-                else:
-                    first = not any(isinstance(outcome, Accepted | Unknown) for outcome in outcomes)
-                    outcomes.append(self._send_one(connection, filler, recipient, message, first=first))
-        finally:
-            if connection is not None:
-                _hang_up(connection)
+                deadline.again()
+                trouble = self._ready(lines)
+                if trouble is None:
+                    outcomes.append(self._send_one(lines[-1], deadline, filler, recipient, batch))
+                    trouble = outcomes[-1] if isinstance(outcomes[-1], NotSent) else None
+                if trouble is not None:
+                    outcomes += [trouble] * (len(recipients) - len(outcomes))
+                    break
+            deadline.again()
+            for line in lines:
+                _hang_up(line)
         return outcomes
 
     def find(self, envelope: Envelope, batch: str) -> Mapping[str, str]:  # noqa: ARG002  the protocol's
-        """Raise CannotAsk, always."""
-        raise CannotAsk("an SMTP server keeps no record that could be asked; look into its log for the batch key")
+        """Raise KeepsNoRecord, always."""
+        raise KeepsNoRecord("an SMTP server keeps no record that could be asked; look into its log for the batch key")
 
     def probe(self, envelope: Envelope, batch: str) -> None:
-        """Raise CannotAsk: there is no search whose working could be seen."""
+        """Raise KeepsNoRecord: there is no search whose working could be seen."""
         self.find(envelope, batch)
 
     def probe_is_visible(self, envelope: Envelope, batch: str) -> bool:
-        """Raise CannotAsk, see `probe`."""
+        """Raise KeepsNoRecord, see `probe`."""
         return bool(self.find(envelope, batch))
 
     def listed(self, stream: str) -> Iterator[Listed]:  # noqa: ARG002  the protocol's
@@ -138,21 +126,36 @@ class SmtpProvider:
     def close(self) -> None:
         """No connection outlives its batch."""
 
-    def _connect(self) -> smtplib.SMTP:
-        """Connect, encrypt, log in. Raises smtplib.SMTPException or OSError, having closed the connection."""
+    def _ready(self, lines: list[smtplib.SMTP]) -> NotSent | None:
+        """See that the last of the lines is there, a second one at most; or say why nothing more can be sent."""
+        if lines and lines[-1].sock is not None:
+            return None
+        if len(lines) == MOST_LINES:
+            return NotSent("the SMTP server broke the connection twice")
+        try:
+            self._connect(lines)
+        except (*TROUBLE, ValueError) as error:  # ValueError: a host or password outside ASCII
+            lasting, rest = _verdict(error)
+            return NotSent(self._explain(error), lasting, rest)
+        return None
+
+    def _connect(self, lines: list[smtplib.SMTP]) -> None:
+        """Connect, encrypt, log in. Raises smtplib.SMTPException, OSError or ValueError, having closed the line."""
         server = self.server
         context = ssl.create_default_context()
-        connect_timeout = min(CONNECT_TIMEOUT, self._timeout)
-        name = _own_name()
-        connection: smtplib.SMTP
-        if server.tls:
-            connection = smtplib.SMTP_SSL(
-                server.host, server.port, local_hostname=name, timeout=connect_timeout, context=context
-            )
-        else:
-            connection = smtplib.SMTP(server.host, server.port, local_hostname=name, timeout=connect_timeout)
+        name, patience = _own_name(), min(CONNECT_TIMEOUT, self._timeout)
+        # Not with the host at once: then it would wait for the server's first words, out of the deadline's reach.
+        connection: Any = (
+            smtplib.SMTP_SSL(local_hostname=name, timeout=patience, context=context)
+            if server.tls
+            else smtplib.SMTP(local_hostname=name, timeout=patience)
+        )
+        connection._host = server.host  # the certificate is checked against it; smtplib sets it with the host alone
+        lines.append(connection)
         try:
-            assert connection.sock is not None
+            code, words = connection.connect(server.host, server.port)
+            if code != 220:
+                raise smtplib.SMTPConnectError(code, words)  # noqa: TRY301  as smtplib does it
             connection.sock.settimeout(self._timeout)
             # The final dot is a packet of its own, which must not wait for the answer to the one before.
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -166,23 +169,21 @@ class SmtpProvider:
         except BaseException:
             connection.close()
             raise
-        return connection
 
     def _send_one(
-        self, connection: smtplib.SMTP, filler: MimeFiller, recipient: Recipient, message: bytes, *, first: bool
+        self, connection: smtplib.SMTP, deadline: Deadline, filler: MimeFiller, recipient: Recipient, batch: str
     ) -> Outcome:
-        """Hand over one message. Leaves the connection closed where it is of no more use.
-
-        Raises NothingSent where the sender is refused before anything of the batch has left.
-        """
+        """Hand over one message. Leaves the connection closed where it is of no more use."""
+        try:
+            message = filler.fill(recipient, batch, self._now())
+        except KeyError as error:
+            return Refused(f"no value for the merge field {error}")
+        except ValueError as error:
+            return Refused(f"cannot be written: {error}")
         try:
             code, words = connection.mail(filler.sender.address)
             if code != 250:
-                reason = f"the SMTP server refuses our sender ({code} {self._clean(words)}): check NEWSLETTER_FROM"
-                _reset(connection)
-                if first:
-                    raise NothingSent(reason)
-                return NotSent(reason)
+                return self._sender_refused(connection, code, words)
             code, words = connection.rcpt(wire.address(recipient.email))
             if code not in (250, 251, 252):
                 return self._refused(connection, code, words)
@@ -196,6 +197,7 @@ class SmtpProvider:
             # connection each time would stand in everybody's way.
             connection.close()
             return Refused(f"not sent: {self._explain(error)}", passing=True)
+        deadline.again()
         try:
             connection.send(b".\r\n")
             code, words = connection.getreply()
@@ -208,6 +210,13 @@ class SmtpProvider:
             return self._refused(connection, code, words)
         connection.close()
         return Unknown(f"the SMTP server answered the message with {code} {self._clean(words)}")
+
+    def _sender_refused(self, connection: smtplib.SMTP, code: int, words: bytes) -> NotSent:
+        """Who may not send now may not send to the next reader either."""
+        lasting, rest = _by_code(code)
+        advice = ": check NEWSLETTER_FROM" if lasting else ""
+        connection.close()
+        return NotSent(f"the SMTP server refuses our sender ({code} {self._clean(words)}){advice}", lasting, rest)
 
     def _refused(self, connection: smtplib.SMTP, code: int, words: bytes) -> Refused:
         """5xx is for good, 4xx may pass (RFC 5321, 4.2.1); 421 announces that the server hangs up."""
@@ -228,7 +237,23 @@ class SmtpProvider:
         text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
         if self.server.password:
             text = text.replace(self.server.password, "[password]")
-        return " ".join(text.split())
+        return spoken(text)
+
+
+def _by_code(code: int) -> tuple[bool, float | None]:
+    """(lasting, rest) of a refusal that is not about one reader: 5xx is for good, 4xx may pass (RFC 5321, 4.2.1)."""
+    return 500 <= code < 600, 0.0 if 400 <= code < 500 else None
+
+
+def _verdict(error: Exception) -> tuple[bool, float | None]:
+    """(lasting, rest) of a connection that could not be made ready."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        return _by_code(error.smtp_code)
+    if isinstance(error, smtplib.SMTPServerDisconnected):
+        return False, None
+    # No STARTTLS or no login where we must have it; a certificate that does not fit, or no TLS; but not a line cut.
+    cut = isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError)
+    return isinstance(error, smtplib.SMTPException | ssl.SSLError | ValueError) and not cut, None
 
 
 def read_url(url: str) -> Server:

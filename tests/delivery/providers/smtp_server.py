@@ -1,6 +1,7 @@
 """A real SMTP server on loopback that does as it is told."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
@@ -20,7 +21,7 @@ def cut(protocol: SMTP) -> None:
 class SmtpServer:
     """Keeps what it takes. `on_mail`, `on_rcpt` and `on_data` answer otherwise, by the recipient's address."""
 
-    def __init__(self, password: str | None = None) -> None:
+    def __init__(self, password: str | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.taken: list[bytes] = []
         self.connections = 0
         self.on_mail: str | None = None
@@ -29,7 +30,7 @@ class SmtpServer:
         self._password = password
         self._loop = asyncio.new_event_loop()
         self._protocols: list[SMTP] = []
-        self._server = self._loop.run_until_complete(self._loop.create_server(self._accept, "127.0.0.1", 0))
+        self._server = self._loop.run_until_complete(self._loop.create_server(self._accept, "127.0.0.1", 0, ssl=tls))
         self.port: int = self._server.sockets[0].getsockname()[1]
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()

@@ -1,6 +1,8 @@
 """What every provider promises, shown on the three with something real behind each."""
 
 import html
+import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,10 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.delivery.provider import Accepted, CannotAsk, Envelope, NothingSent, Refused
+from newsletter.delivery.outbox import OutboxProvider
+from newsletter.delivery.postmark import PostmarkProvider
+from newsletter.delivery.provider import Accepted, CannotAsk, Envelope, NotSent, Outcome, Provider, Refused, Unknown
+from newsletter.delivery.smtp import SmtpProvider
 from newsletter.message import Filler, Letter, Recipient
 from tests.delivery.providers.carriers import CARRIERS, SECRET, Carrier
+from tests.delivery.providers.hostile import BEHAVIOURS, STEPS, Behaviour, HostileSmtp
 from tests.delivery.providers.letters import ENVELOPE, LETTER, new_batch, reader
+from tests.delivery.providers.scripted import Request, ScriptedPostmark
 
 ODD_VALUES = [
     'O\'Neil & <Söhne> "GmbH"',
@@ -112,9 +119,13 @@ def test_a_probe_becomes_visible(carrier: Carrier) -> None:
 
 
 def test_a_provider_that_is_not_there_sends_nothing_and_says_what_to_do(carrier: Carrier) -> None:
-    with pytest.raises(NothingSent, match=r"check .*NEWSLETTER_") as caught:
-        carrier.absent.send(LETTER, ENVELOPE, [reader()], new_batch())
-    assert "\n" not in str(caught.value)
+    first, second = carrier.absent.send(LETTER, ENVELOPE, [reader(1), reader(2)], new_batch())
+    assert isinstance(first, NotSent)
+    assert re.search(r"check .*NEWSLETTER_", first.reason)
+    assert "\n" not in first.reason
+    assert second == first
+    # It may be back in a minute, without anybody's doing.
+    assert not first.lasting
 
 
 def test_a_provider_that_is_not_there_cannot_be_asked(carrier: Carrier) -> None:
@@ -190,8 +201,11 @@ def test_no_envelope_holds_a_line_break(name: str) -> None:
 
 
 def test_a_subject_with_a_line_break_is_not_sent(carrier: Carrier) -> None:
-    with pytest.raises(NothingSent, match="subject"):
-        carrier.provider.send(replace(LETTER, subject="a\r\nBcc: b"), ENVELOPE, [reader()], new_batch())
+    outcomes = carrier.provider.send(replace(LETTER, subject="a\r\nBcc: b"), ENVELOPE, [reader()] * 2, new_batch())
+    assert [type(outcome) for outcome in outcomes] == [NotSent] * 2
+    assert isinstance(outcomes[0], NotSent)
+    assert "subject" in outcomes[0].reason
+    assert outcomes[0].lasting
     assert carrier.received() == []
 
 
@@ -216,19 +230,71 @@ def test_values_that_cannot_be_filled_in_are_that_readers_trouble_alone(
 
 
 def test_a_sender_that_is_no_mailbox_stops_the_run(carrier: Carrier) -> None:
-    with pytest.raises(NothingSent):
-        carrier.provider.send(LETTER, Envelope("nobody", "broadcast", "t", "l.example"), [reader()], new_batch())
+    envelope = Envelope("nobody", "broadcast", "t", "l.example")
+    (outcome,) = carrier.provider.send(LETTER, envelope, [reader()], new_batch())
+    assert isinstance(outcome, NotSent)
+    assert outcome.lasting
 
 
 def test_secrets_are_in_no_text(carrier: Carrier) -> None:
     assert SECRET not in repr(carrier.provider)
     assert SECRET not in str(vars(carrier.provider))
-    with pytest.raises(NothingSent) as caught:
-        carrier.absent.send(LETTER, ENVELOPE, [reader()], new_batch())
-    assert SECRET not in str(caught.value)
+    (outcome,) = carrier.absent.send(LETTER, ENVELOPE, [reader()], new_batch())
+    assert SECRET not in str(outcome)
 
 
 def test_closing_twice_is_fine(carrier: Carrier) -> None:
     carrier.provider.send(LETTER, ENVELOPE, [reader()], new_batch())
     carrier.provider.close()
     carrier.provider.close()
+
+
+def outcomes_of(provider: Provider) -> list[Outcome]:
+    """What comes of two readers, and that it is fit to be stored and shown, and came in good time."""
+    began = time.monotonic()
+    outcomes = provider.send(LETTER, ENVELOPE, [reader(1), reader(2)], new_batch())
+    assert time.monotonic() - began < 3
+    assert len(outcomes) == 2
+    for outcome in outcomes:
+        assert not isinstance(outcome, Accepted)
+        assert outcome.reason.isprintable()
+        assert SECRET not in outcome.reason
+    provider.close()
+    return outcomes
+
+
+@pytest.mark.parametrize("stored", [True, False], ids=["at the batch", "at the template"])
+@pytest.mark.parametrize("behave", BEHAVIOURS.values(), ids=BEHAVIOURS.keys())
+def test_a_hostile_api_makes_doubt_of_what_was_posted_and_nothing_else(behave: Behaviour, stored: bool) -> None:
+    def script(request: Request) -> None:
+        request.close_connection = True
+        behave(request.connection, b"HTTP/1.1 200 OK\r\n" if stored else b"HTTP/1.1 200 OK\r\n\r\n[")
+
+    with ScriptedPostmark(script, templates=None if stored else script) as server:
+        kinds = {type(outcome) for outcome in outcomes_of(PostmarkProvider(SECRET, server.url, timeout=0.3))}
+        assert kinds == {Unknown if stored else NotSent}
+        assert server.posts == (1 if stored else 0)
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("behave", BEHAVIOURS.values(), ids=BEHAVIOURS.keys())
+def test_a_hostile_smtp_server_makes_doubt_of_what_was_handed_over_and_nothing_else(
+    behave: Behaviour, step: str
+) -> None:
+    with HostileSmtp(step, behave) as server:
+        provider = SmtpProvider(f"smtp://127.0.0.1:{server.port}?starttls=never", timeout=0.2)
+        kinds = {type(outcome) for outcome in outcomes_of(provider)}
+    assert (Unknown in kinds) == (step == "dot")
+    assert kinds <= ({Unknown, NotSent} if step == "dot" else {Refused, NotSent})
+
+
+@pytest.mark.parametrize("there", ["a file", "a loop", "a folder that is not there any more"])
+def test_a_folder_that_cannot_be_written_into_gets_nothing(there: str, tmp_path: Path) -> None:
+    folder = tmp_path / ENVELOPE.tag
+    if there == "a file":
+        folder.write_text("")
+    elif there == "a loop":
+        folder.symlink_to(folder)
+    else:
+        folder.symlink_to(tmp_path / "gone")
+    assert {type(outcome) for outcome in outcomes_of(OutboxProvider(tmp_path))} == {NotSent}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.delivery.outbox import OutboxProvider
-from newsletter.delivery.provider import Accepted, Envelope, NothingSent, NotSent, Unknown
+from newsletter.delivery.provider import Accepted, Envelope, NotSent, Unknown
 from tests.delivery.providers.letters import ENVELOPE, LETTER, new_batch, reader
 
 
@@ -42,8 +42,12 @@ def test_no_tag_leads_out_of_the_outbox(tmp_path: Path, tag: str) -> None:
 
 def test_a_disk_that_is_full_at_once_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fail_after(monkeypatch, 0)
-    with pytest.raises(NothingSent, match="No space left"):
-        OutboxProvider(tmp_path).send(LETTER, ENVELOPE, [reader(1), reader(2)], new_batch())
+    outcomes = OutboxProvider(tmp_path).send(LETTER, ENVELOPE, [reader(1), reader(2)], new_batch())
+    first = outcomes[0]
+    assert outcomes == [first, first]
+    assert isinstance(first, NotSent)
+    assert "No space left" in first.reason
+    assert (first.lasting, first.rest) == (False, None)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 

@@ -1,14 +1,19 @@
 """SMTP: when a message is not sent, refused, taken, or in doubt."""
 
 import asyncio
+import socket
 from collections.abc import Iterator
+from email import message_from_bytes
+from pathlib import Path
 
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from newsletter.delivery.provider import Accepted, NothingSent, NotSent, Outcome, Refused, Unknown
+from newsletter.delivery.provider import Accepted, NotSent, Outcome, Refused, Unknown
 from newsletter.delivery.smtp import SmtpProvider, read_url
 from newsletter.message import Recipient
+from tests.delivery.providers.certificate import own_certificate
+from tests.delivery.providers.hostile import HostileSmtp
 from tests.delivery.providers.letters import ENVELOPE, LETTER, new_batch, reader
 from tests.delivery.providers.smtp_server import SmtpServer, cut
 
@@ -89,26 +94,112 @@ def test_a_second_cut_gives_up_on_the_rest(server: SmtpServer) -> None:
     assert server.connections == 2
 
 
-def test_a_refused_sender_stops_the_run(server: SmtpServer) -> None:
-    server.on_mail = "550 5.7.1 not you"
-    with pytest.raises(NothingSent, match="NEWSLETTER_FROM"):
-        send(server, [reader()])
+def stopped(outcomes: list[Outcome]) -> NotSent:
+    """The one reason why none of them was sent."""
+    first = outcomes[0]
+    assert isinstance(first, NotSent)
+    assert outcomes == [first] * len(outcomes)
+    return first
+
+
+@pytest.mark.parametrize(
+    ("answer", "lasting", "rest"),
+    [
+        ("550 5.7.1 not you", True, None),
+        ("553 5.1.8 no such domain", True, None),
+        ("451 4.7.1 later", False, 0.0),
+        ("421 4.7.0 too much from you", False, 0.0),
+        ("999 what", False, None),
+    ],
+)
+def test_a_refused_sender_stops_the_batch(server: SmtpServer, answer: str, lasting: bool, rest: float | None) -> None:
+    server.on_mail = answer
+    outcome = stopped(send(server, [reader(1), reader(2)]))
+    assert (outcome.lasting, outcome.rest) == (lasting, rest)
+    assert ("NEWSLETTER_FROM" in outcome.reason) == lasting
+    assert server.taken == []
+
+
+def test_a_sender_that_is_refused_in_the_midst_leaves_what_was_taken(server: SmtpServer) -> None:
+    readers = [reader(number) for number in range(3)]
+
+    async def last_one(_server: SMTP) -> str:
+        server.on_mail = "451 4.7.1 enough for now"
+        return "250 OK"
+
+    server.on_data[readers[0].email] = last_one
+    outcomes = send(server, readers)
+    assert kinds(outcomes) == [Accepted, NotSent, NotSent]
+    assert stopped(outcomes[1:]).rest == 0.0
 
 
 def test_a_refused_login_stops_the_run_and_shows_no_password() -> None:
     with SmtpServer(password="the right one") as server:
         provider = SmtpProvider(f"smtp://user:wr%6Fng-one@127.0.0.1:{server.port}", 2)
-        with pytest.raises(NothingSent, match="login") as caught:
-            provider.send(LETTER, ENVELOPE, [reader()], new_batch())
-        assert "wrong-one" not in str(caught.value)
+        outcome = stopped(provider.send(LETTER, ENVELOPE, [reader()], new_batch()))
+        assert outcome.lasting
+        assert "login" in outcome.reason
+        assert "wrong-one" not in outcome.reason
         assert server.taken == []
 
 
-def test_tls_that_is_required_and_not_there_stops_the_run(server: SmtpServer) -> None:
-    provider = SmtpProvider(f"smtp://127.0.0.1:{server.port}?starttls=required", 2)
-    with pytest.raises(NothingSent):
-        provider.send(LETTER, ENVELOPE, [reader()], new_batch())
+@pytest.mark.parametrize("url", ["smtp://127.0.0.1:{}?starttls=required", "smtps://127.0.0.1:{}"])
+def test_tls_that_is_required_and_not_there_stops_the_run(server: SmtpServer, url: str) -> None:
+    outcome = stopped(SmtpProvider(url.format(server.port), 2).send(LETTER, ENVELOPE, [reader()], new_batch()))
+    assert outcome.lasting
     assert server.taken == []
+
+
+def test_a_login_that_is_wanted_and_not_offered_stops_the_run(server: SmtpServer) -> None:
+    provider = SmtpProvider(f"smtp://user:secret@127.0.0.1:{server.port}", 2)
+    assert stopped(provider.send(LETTER, ENVELOPE, [reader()], new_batch())).lasting
+
+
+@pytest.mark.parametrize(
+    ("greeting", "lasting", "rest"),
+    [
+        (b"421 too many connections", False, 0.0),
+        (b"450 later", False, 0.0),
+        (b"554 you are on a list", True, None),
+        (b"", False, None),
+        (b"hello", False, None),
+    ],
+)
+def test_a_greeting_that_is_none_says_whether_to_come_again(greeting: bytes, lasting: bool, rest: float | None) -> None:
+    def greet(line: socket.socket, _beginning: bytes) -> None:
+        line.sendall(greeting + b"\r\n" if greeting else b"")
+        line.close()
+
+    with HostileSmtp("greeting", greet) as server:
+        provider = SmtpProvider(f"smtp://127.0.0.1:{server.port}", 2)
+        outcome = stopped(provider.send(LETTER, ENVELOPE, [reader(1), reader(2)], new_batch()))
+    assert (outcome.lasting, outcome.rest) == (lasting, rest)
+    assert greeting[4:].decode() in outcome.reason
+
+
+def test_a_row_has_one_message_id_however_often_it_is_tried(server: SmtpServer) -> None:
+    one = reader()
+    for _ in range(3):
+        assert send(server, [one]) == [Accepted(f"<{one.row}@example.com>")]
+    messages = [message_from_bytes(raw) for raw in server.taken]
+    assert {message["Message-ID"] for message in messages} == {f"<{one.row}@example.com>"}
+    assert len({message["X-Newsletter-Batch"] for message in messages}) == 3
+
+
+def test_a_certificate_is_checked_against_the_servers_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = own_certificate(tmp_path)
+    with SmtpServer(tls=certificate.context) as server:
+
+        def try_as(host: str) -> Outcome:
+            (outcome,) = SmtpProvider(f"smtps://{host}:{server.port}", 2).send(
+                LETTER, ENVELOPE, [reader()], new_batch()
+            )
+            return outcome
+
+        assert stopped([try_as("localhost")]).lasting  # nobody vouches for it
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
+        assert isinstance(try_as("localhost"), Accepted)
+        assert stopped([try_as("127.0.0.1")]).lasting  # it names another
 
 
 @pytest.mark.parametrize(
