@@ -5,19 +5,18 @@ everybody back in who had complained.
 """
 
 import hmac
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy import ColumnElement, SQLColumnExpression
+import sqlalchemy
+from sqlalchemy import ColumnElement, SQLColumnExpression, String
 from sqlmodel import Field, Session, col, select
 
-from newsletter.db import Table
+from newsletter.db import Table, given
 from subscribers.address import Address
 
 ONLY_ROW = 1
-
-AT_ONCE = 500  # fingerprints that one query asks for; SQLite may be built with a limit of 999 values
 
 
 class Salt(Table, table=True):
@@ -44,23 +43,23 @@ class Fingerprints:
     """Makes the fingerprints of addresses; reads the key once."""
 
     def __init__(self, session: Session) -> None:
-        self._key = session.get_one(Salt, ONLY_ROW).key.encode()
+        # What depends on the key alone is done once: a letter asks for each of its readers.
+        self._keyed = hmac.new(session.get_one(Salt, ONLY_ROW).key.encode(), digestmod=sha256)
 
     def of(self, address: Address) -> str:
         """64 hex digits, the same for all spellings of an address."""
-        return hmac.digest(self._key, address.key.encode(), sha256).hex()
+        mac = self._keyed.copy()
+        mac.update(address.key.encode())
+        return mac.hexdigest()
 
 
-def among(column: SQLColumnExpression[str], fingerprints: Collection[str]) -> Iterator[ColumnElement[bool]]:
-    """Conditions that a column holds one of many fingerprints, each for as many as one query may ask for."""
-    asked = list(fingerprints)
-    for start in range(0, len(asked), AT_ONCE):
-        yield column.in_(asked[start : start + AT_ONCE])
+def among(column: SQLColumnExpression[str], fingerprints: Collection[str]) -> ColumnElement[bool]:
+    """The condition that a column holds one of these fingerprints, however many they are."""
+    (one,) = given([(each,) for each in fingerprints], String())
+    return column.in_(sqlalchemy.select(one))
 
 
 def kept_from_files(session: Session, fingerprints: Collection[str]) -> set[str]:
     """Those of many fingerprints that were erased, and that no file and no editor brings back."""
-    found: set[str] = set()
-    for some in among(col(Erasure.fingerprint), fingerprints):
-        found.update(session.exec(select(Erasure.fingerprint).where(some, Erasure.by_files_never)))
-    return found
+    erased = among(col(Erasure.fingerprint), fingerprints)
+    return set(session.exec(select(Erasure.fingerprint).where(erased, Erasure.by_files_never)))

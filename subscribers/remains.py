@@ -83,11 +83,11 @@ def _places(table: Table, row: RowMapping, fingerprints: Fingerprints) -> Iterat
 
 def _erased_among(session: Session, places: list[Place]) -> Iterator[str]:
     """Those places the address of which was erased, and nobody reads us there again."""
-    for some in among(col(Erasure.fingerprint), sorted({place.fingerprint for place in places})):
-        erased = dict(session.exec(select(Erasure.fingerprint, Erasure.at).where(some)).all())
-        for place in places:
-            if place.fingerprint not in erased or (place.since and place.since >= erased[place.fingerprint]):
-                continue
-            again = select(Subscriber.id).where(Subscriber.address_key == place.key, Subscriber.status != ERASED)
-            if session.exec(again).first() is None:
-                yield f"{place.where}: holds an address that was erased"
+    some = among(col(Erasure.fingerprint), {place.fingerprint for place in places})
+    erased = dict(session.exec(select(Erasure.fingerprint, Erasure.at).where(some)).all())
+    for place in places:
+        if place.fingerprint not in erased or (place.since and place.since >= erased[place.fingerprint]):
+            continue
+        again = select(Subscriber.id).where(Subscriber.address_key == place.key, Subscriber.status != ERASED)
+        if session.exec(again).first() is None:
+            yield f"{place.where}: holds an address that was erased"

@@ -92,10 +92,8 @@ def in_force(session: Session, address: Address) -> Suppression | None:
 
 def suppressed_among(session: Session, fingerprints: Collection[str]) -> set[str]:
     """Those of many fingerprints that must not be written to."""
-    found: set[str] = set()
-    for some in among(col(Suppression.fingerprint), fingerprints):
-        found.update(session.exec(select(Suppression.fingerprint).where(some, IN_FORCE)))
-    return found
+    some = among(col(Suppression.fingerprint), fingerprints)
+    return set(session.exec(select(Suppression.fingerprint).where(some, IN_FORCE)))
 
 
 def keys_among(session: Session, keys: Collection[str]) -> set[str]:
@@ -107,12 +105,10 @@ def keys_among(session: Session, keys: Collection[str]) -> set[str]:
 
 def lifted_among(session: Session, fingerprints: Collection[str]) -> dict[str, datetime]:
     """Those of many fingerprints of which a suppression was lifted -> when one last was."""
-    lifted: dict[str, datetime] = {}
-    for some in among(col(Suppression.fingerprint), fingerprints):
-        query = select(Suppression.fingerprint, func.max(col(Suppression.lifted_at))).where(some)
-        found = session.exec(query.group_by(col(Suppression.fingerprint)))
-        lifted.update((fingerprint, at) for fingerprint, at in found if at is not None)
-    return lifted
+    some = among(col(Suppression.fingerprint), fingerprints)
+    query = select(Suppression.fingerprint, func.max(col(Suppression.lifted_at))).where(some)
+    found = session.exec(query.group_by(col(Suppression.fingerprint)))
+    return {fingerprint: at for fingerprint, at in found if at is not None}
 
 
 def of_address(session: Session, address: Address) -> list[Suppression]:

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+import sqlalchemy
+from sqlalchemy import Boolean, Engine, Integer, String, text
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlmodel import select
 
-from newsletter.db import is_sqlite, open_engine, reading, sqlite_file, writing
+from newsletter.db import given, is_sqlite, open_engine, reading, sqlite_file, writing
 from subscribers.address import parse_address
 from subscribers.consent import Consent
 from subscribers.subscriber import ACTIVE, PAUSED, Subscriber, add, move
@@ -52,6 +53,16 @@ def test_leaving_without_a_commit_changes_nothing(sqlite_engine: Engine) -> None
         add(session, parse_address("ada@example.com"), ACTIVE, IN_W47)
     with reading(sqlite_engine) as session:
         assert session.exec(select(Subscriber)).all() == []
+
+
+def test_whoever_reads_sees_one_moment_however_long_it_takes(engine: Engine) -> None:
+    subscribe(engine, ["ada@example.com"])
+    with reading(engine) as session:
+        before = session.exec(select(Subscriber.email)).all()
+        subscribe(engine, ["bo@example.com"])
+        assert session.exec(select(Subscriber.email)).all() == before == ["ada@example.com"]
+    with reading(engine) as session:
+        assert len(session.exec(select(Subscriber.email)).all()) == 2
 
 
 def test_a_row_that_refers_to_nothing_is_refused(engine: Engine) -> None:
@@ -135,6 +146,31 @@ def test_ids_of_readers_are_never_used_again(engine: Engine) -> None:
         session.connection().exec_driver_sql("DELETE FROM subscribers")
         session.commit()
     assert set(subscribe(engine, ["cy@example.com"])).isdisjoint(first)
+
+
+ROWS = [
+    (1, "x", True),
+    (-(2**31), "", False),
+    (None, None, None),
+    (3, """a "b" 'c' \\ [1, {}] é 🦊 :x %s %(y)s ?""", True),
+    (4, "two\nlines\tand a tab", False),
+    (5, "null", True),
+    (6, "7", True),
+]
+
+
+@pytest.mark.parametrize("rows", [ROWS, [], [(number, "t" * 300, False) for number in range(2_000)]])
+def test_many_rows_come_back_from_one_parameter_as_they_were_given(
+    engine: Engine, rows: list[tuple[int | None, str | None, bool | None]]
+) -> None:
+    with reading(engine) as session:
+        found = session.connection().execute(sqlalchemy.select(*given(rows, Integer(), String(), Boolean()))).all()
+    assert [tuple(row) for row in found] == rows
+
+
+def test_text_that_is_no_unicode_is_not_given_to_a_database(engine: Engine) -> None:
+    with reading(engine) as session, pytest.raises(UnicodeEncodeError):
+        session.connection().execute(sqlalchemy.select(*given([("\ud800",)], String())))
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import hmac
 import re
 import threading
 from datetime import timedelta
@@ -9,7 +10,7 @@ from sqlmodel import Session, select
 from newsletter.db import reading, writing
 from subscribers import consent, subscriber, suppression
 from subscribers.address import parse_address
-from subscribers.fingerprint import Fingerprints
+from subscribers.fingerprint import ONLY_ROW, Fingerprints, Salt
 from subscribers.subscriber import ACTIVE, PAUSED, PENDING, SUPPRESSED, UNSUBSCRIBED
 from subscribers.suppression import COMPLAINT, HARD_BOUNCE, MANUAL, PROVIDER, Suppression
 from tests.newsroom import IN_W46, IN_W47, MONDAY, TUESDAY, subscribe
@@ -156,3 +157,10 @@ def test_two_messages_about_one_address_at_once_make_one_suppression(engine: Eng
     for thread in threads:
         thread.join(30)
     assert sorted(made) == [False, False, False, True]
+
+
+def test_a_fingerprint_is_the_same_in_every_version(engine: Engine) -> None:
+    with writing(engine) as session:
+        key = session.get_one(Salt, ONLY_ROW).key
+        made = Fingerprints(session).of(parse_address("Ada@Example.com"))
+    assert made == hmac.digest(key.encode(), b"ada@example.com", "sha256").hex()
