@@ -12,14 +12,16 @@ from sqlalchemy import Engine
 
 from newsletter import migrations
 from newsletter.db import open_engine
+from newsletter.delivery import stopwatch
 from newsletter.delivery.outbox import OutboxProvider
+from newsletter.delivery.pacing import Limit
 from newsletter.delivery.postmark import PostmarkProvider
 from newsletter.delivery.provider import Provider
 from newsletter.delivery.smtp import SmtpProvider
 from newsletter.links import Links
 from newsletter.post import Post
 from newsletter.rendering.edition import Masthead
-from newsletter.settings import Settings, load
+from newsletter.settings import PREFIX, Settings, load
 from newsletter.weekly import CannotDo, Rules
 from newsletter.welcome import WelcomeDesk
 from subscribers.tokens import Tokens
@@ -63,6 +65,7 @@ class Assembly:
     def rules(self) -> Rules:
         """What holds for every issue."""
         settings = self.settings
+        in_the_head = {"FROM": settings.from_, "REPLY_TO": settings.reply_to, "UNSUBSCRIBE": settings.unsubscribe}
         return Rules(
             masthead=Masthead(name=settings.name, postal_address=settings.postal_address, links=self.links),
             zone=settings.zone,
@@ -70,6 +73,7 @@ class Assembly:
             send_at=settings.send_at,
             max_lateness=settings.max_lateness,
             approval=settings.approval,
+            shown={f"{PREFIX}{name}": value for name, value in in_the_head.items() if value},
         )
 
     @cached_property
@@ -88,6 +92,8 @@ class Assembly:
             tokens=self.tokens,
             own_unsubscribe=settings.unsubscribe == "own",
             settle=settings.settle,
+            stopwatch=stopwatch.of_this_machine,
+            limit=Limit(settings.rate_limit, settings.warm_up),
         )
 
     @cached_property

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlmodel import Session, col, select
 
+from newsletter.delivery.claiming import Claim
 from newsletter.delivery.ledger import Delivery, StoredLetter
 from subscribers import consent, suppression
 from subscribers.address import Address
@@ -90,8 +91,9 @@ def _sign_up(one: SignUp) -> dict[str, Any]:
 def _letters(session: Session, subscriber_id: int) -> list[dict[str, Any]]:
     """The reader's copies, the oldest letter first; without their text, which is the same for many."""
     query = (
-        select(Delivery, StoredLetter.tag, StoredLetter.subject)
-        .join(StoredLetter)
+        select(Delivery, StoredLetter.tag, StoredLetter.subject, Claim.claimed_at)
+        .join(StoredLetter, col(StoredLetter.id) == col(Delivery.letter_id))
+        .outerjoin(Claim, col(Claim.key) == col(Delivery.batch))
         .where(Delivery.subscriber_id == subscriber_id)
         .order_by(col(Delivery.letter_id))
     )
@@ -100,12 +102,12 @@ def _letters(session: Session, subscriber_id: int) -> list[dict[str, Any]]:
             "letter": tag,
             "subject": subject,
             "state": copy.state,
-            "sent_at": _iso(copy.claimed_at),
+            "sent_at": _iso(claimed_at),
             "settled_at": _iso(copy.settled_at),
             "message_id": copy.message_id,
             "reason": copy.reason,
         }
-        for copy, tag, subject in session.exec(query)
+        for copy, tag, subject, claimed_at in session.exec(query)
     ]
 
 

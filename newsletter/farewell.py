@@ -35,12 +35,14 @@ TRACES: Final = (
 
 NOBODYS: Final = {
     "attempts": "counts, under hashes, that are gone within days",
+    "claims": "random keys, and times by the clock and by the machine's own count",
     "comparisons": "about tools",
     "erasures": "keyed hashes of the addresses that were erased",
     "issue_comparisons": "numbers",
     "issues": "about comparisons; subjects are made from them or by an editor",
     "letter_variants": "the same text for many readers, with merge fields in place of what is a reader's own",
     "letters": "the same text for many readers, with merge fields in place of what is a reader's own",
+    "pace": "a time",
     "reviews": "about tools; a seat on the panel is not a reader",
     "salts": "the key of the hashes",
     "sides": "about tools",

@@ -1,30 +1,34 @@
 """How does the week's issue go out? Draw up the list, send, ask about what is in doubt, close the books.
 
-Safe to run twice, at once and late: the issue's state changes in the transaction that draws up the list, and only one
-sender at a time works on it.
+Safe to run twice, at once and late: the issue's state changes in the transaction that draws up the list, and every row
+of it belongs to one sender at a time.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Engine
 from sqlmodel import Session
 
+from newsletter import asking, steering
 from newsletter.db import reading, writing
-from newsletter.delivery import ledger, variants
-from newsletter.delivery.ledger import Accounting
-from newsletter.delivery.reconcile import Reconciled, reconcile
-from newsletter.delivery.send import Sending, Sent, send
-from newsletter.delivery.sender_lock import only_sender
+from newsletter.delivery import doubts, ledger, variants
+from newsletter.delivery.ledger import Accounting, StoredLetter
+from newsletter.delivery.send import Sent, send
+from newsletter.delivery.sender_lock import enter
+from newsletter.delivery.sending import Sending
 from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue
 from newsletter.issues.week import Week
 from newsletter.post import Post
 from newsletter.rendering.letter import render
-from newsletter.weekly import CannotDo, Rules, approve, look_over, manuscript, readership, require
+from newsletter.weekly import CannotDo, Rules, approve, as_approved, look_over, readership, require
 from subscribers.preferences import wake
+
+_AN_EDITORS_TURN: Final = (issues.PAUSED, issues.HELD, issues.CANCELLED)
 
 RECORDED_LATER = ("delivered", "bounced", "complained", "opened", "clicked", "unsubscribed")
 """What comes back after the send; null as long as nothing records it."""
@@ -32,12 +36,17 @@ RECORDED_LATER = ("delivered", "bounced", "complained", "opened", "clicked", "un
 
 @dataclass(frozen=True)
 class Run:
-    """How a command or a job sends: the clock, whom to tell, and whether it may wait."""
+    """How a command or a job sends: the clock, whom to tell, whether it may wait, and what ends it early.
+
+    `asked`: whether somebody named the issue, so that one which is held goes on; alarms and workers name none.
+    """
 
     clock: Callable[[], datetime]
     on_progress: Callable[[Accounting], None] = lambda _: None
     on_wait: Callable[[int, datetime], None] = lambda _, __: None
     wait: bool = True
+    stop: threading.Event = field(default_factory=threading.Event)
+    asked: bool = True
 
 
 @dataclass(frozen=True)
@@ -51,37 +60,60 @@ class Outcome:
 
 
 def send_issue(engine: Engine, rules: Rules, post: Post, week: Week, run: Run) -> Outcome:
-    """Send an approved issue now, or go on with one that was interrupted; nothing to do for one that is sent.
+    """Send an approved issue now, or go on with one that was interrupted or held; nothing to do for one that is sent.
 
-    Raises CannotDo for an issue that is not approved, or has changed since.
+    Raises CannotDo for an issue that is not approved, has changed since, is paused or called off.
     """
     with reading(engine) as session:
         state = require(session, week).state
     if state == issues.SENT:
         return Outcome(str(week), state, note="it has been sent; nothing to do")
-    with only_sender(engine) as alone:
-        if not alone:
+    with enter(engine) as sender:
+        if sender is None:
             return Outcome(str(week), state, note="another process is sending just now; nothing to do here")
         with writing(engine) as session:
             issue = require(session, week)
             if issue.state == issues.SENT:
                 return Outcome(str(week), issue.state, note="another process has just sent it; nothing to do")
-            letter_id = issue.letter_id if issue.state == issues.SENDING else _start(session, rules, issue, run.clock())
+            letter_id = issue.letter_id
+            if issue.state == issues.CANCELLED and run.asked:
+                raise CannotDo(f"issue {week} was called off{_way_back(issue)}")
+            if not run.asked and issue.state in _AN_EDITORS_TURN:
+                return Outcome(str(week), issue.state, note="it has just been stopped; nothing to do")
+            if letter_id is None:
+                if not run.asked and issue.send_at > run.clock():
+                    return Outcome(str(week), issue.state, note="it has just been given another time; nothing to do")
+                letter_id = _start(session, rules, issue, run.clock())
+                # Again, and last: a machine that falls asleep in the midst of this wakes up hours later.
+                if not run.asked and (late := _lateness(rules, issue, run.clock())):
+                    raise CannotDo(late)
+            elif issue.state == issues.HELD:
+                steering.resume(session, week)
+            elif issue.state != issues.SENDING:
+                raise CannotDo(f"issue {week} is {issue.state}{_way_on(issue)}")
             session.commit()
-        assert letter_id is not None  # an issue that is sending has its letter
         sending = Sending(
             engine=engine,
             provider=post.provider,
             envelope=post.envelope(str(week)),
             recipient_of=post.recipient_at(run.clock()),
             settle=post.settle,
+            sender=sender,
             clock=run.clock,
+            stopwatch=post.stopwatch,
+            limit=post.limit,
             on_progress=run.on_progress,
             wait=run.wait,
             on_wait=run.on_wait,
+            stop=run.stop,
         )
         sent = send(sending, letter_id)
-    return Outcome(str(week), close(engine, week, run.clock()), sent)
+    with writing(engine) as session:
+        issue = steering.close(session, week, run.clock())
+        if sent.needs_editor:
+            issue = steering.hold(session, week, sent.needs_editor)
+        session.commit()
+        return Outcome(str(week), issue.state, sent)
 
 
 def send_due(engine: Engine, rules: Rules, post: Post, run: Run) -> list[Outcome]:
@@ -89,64 +121,69 @@ def send_due(engine: Engine, rules: Rules, post: Post, run: Run) -> list[Outcome
 
     An issue that is late beyond the limit, or has changed since it was approved, is held for an editor, and said. With
     APPROVAL=automatic, drafts whose time has come are approved on the way. No issue keeps another one from going out.
+    Of issues that are held, paused or called off in their midst it is only asked what the provider has.
     """
     outcomes = []
+    unasked = replace(run, asked=False)  # between two looks at it, an issue may have been held by somebody else
     for week in _due(engine, rules, run.clock()):
+        if run.stop.is_set():
+            break
         try:
             _approve_unseen(engine, rules, week, run.clock())
             held = _hold_if_late(engine, rules, week, run.clock())
-            outcomes.append(held or send_issue(engine, rules, post, week, run))
+            outcomes.append(held or send_issue(engine, rules, post, week, unasked))
         except CannotDo as error:
             outcomes.append(_hold(engine, week, str(error)))
+    for week in asking.due(engine, run.clock()):
+        if run.stop.is_set():
+            break
+        asking.ask(engine, post, week, run.clock, resend=False, stop=run.stop)
     return outcomes
 
 
-def reconcile_issue(engine: Engine, post: Post, week: Week, clock: Callable[[], datetime]) -> tuple[Reconciled, str]:
-    """Ask the provider about what is in doubt of an issue; return what came of it, and the issue's state."""
-    with reading(engine) as session:
-        issue = require(session, week)
-    if issue.letter_id is None or issue.state != issues.SENDING:
-        return Reconciled(), issue.state
-    asked = reconcile(engine, post.provider, post.envelope(str(week)), issue.letter_id, post.settle, clock)
-    return asked, close(engine, week, clock())
+def status(session: Session, issue: Issue, digest: str | None, changes: Sequence[str] = ()) -> dict[str, Any]:
+    """The accounting of an issue, and what an editor can decide, as `issues status --json` prints it.
 
-
-def close(engine: Engine, week: Week, now: datetime) -> str:
-    """Call an issue sent when nothing of it is queued, under way or in doubt; return its state."""
-    with writing(engine) as session:
-        issue = require(session, week)
-        if issue.state == issues.SENDING and not ledger.accounting(session, issue.letter_id).unsettled:
-            issues.move(issue, issues.SENT)
-            issue.sent_at = now
-            session.add(issue)
-            session.commit()
-        return issue.state
-
-
-def status(session: Session, issue: Issue, digest: str | None) -> dict[str, Any]:
-    """The accounting of an issue, as `issues status --json` prints it."""
+    `changes`: what has changed since it was approved (`weekly.changes_since_approval`).
+    """
+    books = ledger.accounting(session, issue.letter_id)
+    passing = ledger.refusals(session, issue.letter_id, passing=True) if issue.letter_id else {}
+    remedies = steering.remedies(issue, books, sum(passing.values()), changed=bool(changes))
     return {
         "week": issue.week,
         "state": issue.state,
         "digest": digest,
-        **asdict(ledger.accounting(session, issue.letter_id)),
+        **asdict(books),
         **dict.fromkeys(RECORDED_LATER),
+        "held_because": issue.held_because,
+        "changes": list(changes),
+        "doubts": batches_in_doubt(session, issue),
+        "decisions": [remedy.command for remedy in remedies],
     }
+
+
+def batches_in_doubt(session: Session, issue: Issue) -> list[dict[str, Any]]:
+    """What a provider's own pages or log can be searched for: the batches in doubt, and the keys of their rows."""
+    if issue.letter_id is None:
+        return []
+    stored = session.get_one(StoredLetter, issue.letter_id)
+    return [
+        {
+            "batch": doubt.batch,
+            "claimed_at": doubt.claimed_at,
+            "rows": [stored.row_key(number) for number in doubt.subscriber_ids],
+        }
+        for doubt in doubts.open_doubts(session, issue.letter_id)
+    ]
 
 
 def _start(session: Session, rules: Rules, issue: Issue, now: datetime) -> int:
     """Freeze the letter with its variants and draw up the list, in the caller's transaction; return the letter's id."""
-    if issue.state not in (issues.APPROVED, issues.HELD) or issue.digest is None:
+    if issue.state not in (issues.APPROVED, issues.SCHEDULED, issues.HELD) or issue.digest is None:
         raise CannotDo(
             f"issue {issue.week} is {issue.state}, not approved; look at `issues preview {issue.week}`, then approve it"
         )
-    whole = manuscript(session, rules, issue)
-    letter = render(whole)
-    if letter.digest != issue.digest:
-        raise CannotDo(
-            f"issue {issue.week} has changed since it was approved ({issue.digest[:12]} became {letter.digest[:12]}): "
-            f"a comparison, a template or a setting; `issues unapprove {issue.week}`, preview and approve it again"
-        )
+    whole, letter = as_approved(session, rules, issue)
     wake(session, now)
     plan = readership(session, whole.comparisons)
     stored = ledger.store(session, letter, issue.week, now)
@@ -176,8 +213,18 @@ def _due(engine: Engine, rules: Rules, now: datetime) -> list[Week]:
     """Issues that are under way, or whose time has come; drafts only where nobody has to approve them."""
     drafts = (issues.DRAFT,) if rules.approval == "automatic" else ()
     with reading(engine) as session:
-        waiting = issues.in_state(session, *drafts, issues.APPROVED, issues.SENDING)
+        waiting = issues.in_state(session, *drafts, issues.APPROVED, issues.SCHEDULED, issues.SENDING)
     return [Week.parse(issue.week) for issue in waiting if issue.state == issues.SENDING or issue.send_at <= now]
+
+
+def _way_back(issue: Issue) -> str:
+    if issue.letter_id is not None:
+        return " in its midst: nothing more of it goes out"
+    return f"; `issues draft --week {issue.week}` makes it a draft again"
+
+
+def _way_on(issue: Issue) -> str:
+    return f"; `issues resume {issue.week}` lets it go on" if issue.state == issues.PAUSED else ""
 
 
 def _approve_unseen(engine: Engine, rules: Rules, week: Week, now: datetime) -> None:
@@ -196,24 +243,27 @@ def _approve_unseen(engine: Engine, rules: Rules, week: Week, now: datetime) -> 
 def _hold_if_late(engine: Engine, rules: Rules, week: Week, now: datetime) -> Outcome | None:
     with reading(engine) as session:
         issue = require(session, week)
-    late = now - issue.send_at
-    if issue.state != issues.APPROVED or late <= rules.max_lateness:
+    reason = _lateness(rules, issue, now)
+    if issue.state not in (issues.APPROVED, issues.SCHEDULED) or not reason:
         return None
-    local = issue.send_at.astimezone(rules.zone)
-    reason = f"it was due on {local:%a %d %b %H:%M} and is {_hours(late)} late, more than {_hours(rules.max_lateness)}"
     remedy = f"`issues send {week}` sends it all the same, `issues schedule {week} --at …` gives it another time"
     return _hold(engine, week, reason, remedy)
+
+
+def _lateness(rules: Rules, issue: Issue, now: datetime) -> str | None:
+    """What to say of an issue that is late beyond the limit; None of any other."""
+    late = now - issue.send_at
+    if late <= rules.max_lateness:
+        return None
+    local = issue.send_at.astimezone(rules.zone)
+    return f"it was due on {local:%a %d %b %H:%M} and is {_hours(late)} late, more than {_hours(rules.max_lateness)}"
 
 
 def _hold(engine: Engine, week: Week, reason: str, remedy: str | None = None) -> Outcome:
     """Keep an approved issue from going out until an editor decides; a draft stays one, and is tried again."""
     with writing(engine) as session:
-        issue = require(session, week)
-        if issue.state == issues.APPROVED:
-            issues.move(issue, issues.HELD)
-            issue.held_because = reason
-            session.add(issue)
-            session.commit()
+        issue = steering.hold(session, week, reason)
+        session.commit()
     return Outcome(str(week), issue.state, note=f"held: {reason}{f'; {remedy}' if remedy else ''}")
 
 

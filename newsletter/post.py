@@ -1,10 +1,12 @@
 """Who carries our letters, and what is each of them given? Values that the settings decide and every send needs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from newsletter.delivery.pacing import Limit
 from newsletter.delivery.provider import Envelope, Provider
+from newsletter.delivery.stopwatch import Stopwatch, no_count
 from newsletter.links import Links
 from newsletter.message import Recipient
 from subscribers.tokens import PREFERENCES, UNSUBSCRIBE, Tokens
@@ -30,6 +32,11 @@ class Post:
     own_unsubscribe: bool
     """Whether we own the List-Unsubscribe header, not the provider."""
     settle: timedelta
+    """How long an unknown outcome rests before it may be sent again."""
+    stopwatch: Stopwatch = no_count
+    """What tells how long it has rested, where somebody sets the clock."""
+    limit: Limit = field(default_factory=Limit)
+    """How fast all senders together may go."""
 
     def envelope(self, week: str) -> Envelope:
         """What all messages of an issue share."""

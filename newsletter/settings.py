@@ -20,6 +20,7 @@ from newsletter.db import open_engine
 PREFIX = "NEWSLETTER_"
 DEVELOPMENT_KEY = "for development only: links signed with it can be forged by anyone"
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # seconds
+FASTEST = 1_000_000  # messages a second
 CALLS_IN_A_BATCH = 3  # most calls that one batch takes, one after the other: bodies go in parts of 45 MB
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -81,6 +82,8 @@ class Settings(BaseSettings):
     webhook_password: SecretStr | None = None
     provider_timeout: Duration = timedelta(seconds=60)
     settle: Duration = timedelta(minutes=10)
+    rate_limit: float | None = None
+    warm_up: Duration = timedelta(0)
     log_format: Literal["console", "json"] = "console"
 
     @property
@@ -175,6 +178,17 @@ class Settings(BaseSettings):
             raise ValueError("wants more than 0 seconds")
         return value
 
+    @field_validator("rate_limit", mode="before")
+    @classmethod
+    def _a_rate(cls, value: Any) -> Any:
+        try:
+            rate = float(value) if value is not None else None
+        except (TypeError, ValueError):
+            rate = 0.0
+        if rate is not None and not 0 < rate <= FASTEST:
+            raise ValueError(f"wants messages a second, more than 0 and at most {FASTEST:,}, like 50 or 0.5")
+        return rate
+
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:
         wrong = []
@@ -184,6 +198,8 @@ class Settings(BaseSettings):
             wrong.append("SMTP_URL: PROVIDER=smtp needs it, like smtp://user:password@mail.example.com:587")
         if self.unsubscribe == "provider" and self.provider != "postmark":
             wrong.append("UNSUBSCRIBE: only Postmark owns a List-Unsubscribe header; PROVIDER=postmark, or `own` here")
+        if self.warm_up and not self.rate_limit:
+            wrong.append("WARM_UP: is the way up to RATE_LIMIT, which is not set")
         if self.webhook_username and not self.webhook_password:
             wrong.append("WEBHOOK_PASSWORD: WEBHOOK_USERNAME is worth nothing without it")
         if self.webhook_password and not self.webhook_username:

@@ -1,13 +1,14 @@
 """How is the week's issue made? Draft, look, approve. (`outgoing` sends it.)
 
-Every function works inside the caller's transaction and takes `now`. What an editor approved is bound by its digest: a
-letter that renders otherwise later (a comparison changed, a template, a setting that shows) is not sent.
+Every function works inside the caller's transaction and takes `now`. What an editor approved is bound by its digest and
+by what it is made of: where either differs later (a comparison changed, a template, a setting that shows), it is not
+sent, and what has changed is named.
 """
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -28,6 +29,7 @@ from newsletter.issues.variants import Plan, plan
 from newsletter.issues.week import Slot, Week
 from newsletter.message import Letter
 from newsletter.rendering.edition import Edition, Masthead
+from newsletter.rendering.ingredients import changes, in_short, ingredients, written
 from newsletter.rendering.letter import render
 from newsletter.rendering.lint import lint
 from newsletter.rendering.size import fits
@@ -37,6 +39,9 @@ _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]")
 """Controls, what turns the direction of all that follows, and halves of characters: nothing that a subject may hold."""
 
 MOST_COMPARISONS = 20  # more never fit into a letter that clients show whole
+
+_NOT_BEGUN = (issues.APPROVED, issues.SCHEDULED, issues.HELD)
+"""States of an issue that is approved and has no letter yet."""
 
 
 class CannotDo(Exception):  # noqa: N818  the name says what happened
@@ -53,6 +58,8 @@ class Rules:
     send_at: Slot
     max_lateness: timedelta
     approval: Literal["required", "automatic"]
+    shown: Mapping[str, str] = field(default_factory=dict)
+    """The settings that show in the head of a mail, by their names; one that is not set is left out."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +75,16 @@ class Drafted:
 def draft(session: Session, rules: Rules, week: Week, now: datetime) -> Drafted:
     """Collect what no issue has had yet, published before the week's end, into the week's draft; again: refresh it.
 
-    An empty week makes no issue. Raises CannotDo for an issue that is no draft any more.
+    One that was called off before anybody had it is made a draft again, with its weekly slot. An empty week makes no
+    issue. Raises CannotDo for an issue that is no draft any more.
     """
     known = issues.find(session, week)
-    if known and known.state != issues.DRAFT:
-        raise CannotDo(f"issue {week} is {known.state}; only a draft can be drafted anew{_way_back(known)}")
+    called_off = known is not None and known.state == issues.CANCELLED and known.letter_id is None
+    if known and known.state != issues.DRAFT and not called_off:
+        raise CannotDo(f"issue {week} is {known.state}; only a draft can be drafted anew{_way_on(known)}")
     candidates = _candidates(session, issues.available(session, week.end(rules.zone), known.id if known else None))
     if not candidates:
-        if known:
+        if known and not called_off:
             assert known.id is not None  # it was read from the database
             issues.assign(session, known.id, [])
             session.delete(known)
@@ -83,6 +92,9 @@ def draft(session: Session, rules: Rules, week: Week, now: datetime) -> Drafted:
     issue = known or Issue(
         week=str(week), subject="", preheader="", send_at=week.slot_after(rules.send_at, rules.zone), created_at=now
     )
+    if called_off:
+        issues.move(issue, issues.DRAFT)
+        issue.send_at = week.slot_after(rules.send_at, rules.zone)
     session.add(issue)
     taken = _as_many_as_fit(session, rules, issue, week, candidates)
     session.flush()
@@ -97,7 +109,8 @@ def draft_due(engine: Engine, rules: Rules, now: datetime) -> Issue | None:
     A draft that is there is left to the editors. With two clocks the second one finds the first one's draft.
     """
     week = Week.newest_ended(now, rules.zone)
-    if not week.slot_after(rules.draft_at, rules.zone) <= now < week.slot_after(rules.send_at, rules.zone):
+    begins, ends = week.drafting(rules.draft_at, rules.send_at, rules.zone)
+    if not begins <= now < ends:
         return None
     try:
         with writing(engine) as session:
@@ -138,13 +151,18 @@ def edition(rules: Rules, issue: Issue, records: Sequence[Comparison], previous_
 
 
 def manuscript(session: Session, rules: Rules, issue: Issue) -> Edition:
-    """What the letter of an issue, and its variants, are made of as it stands now."""
+    """What the letter of an issue, and its variants, are made of as it stands now.
+
+    Raises CannotDo for one that was called off before it began: it has given its comparisons back.
+    """
+    if not (records := comparisons_of(session, issue)):
+        raise CannotDo(f"issue {issue.week} is {issue.state}, and there is nothing in it{_way_on(issue)}")
     previous = issues.before(session, Week.parse(issue.week))
-    return edition(rules, issue, comparisons_of(session, issue), previous.subject_line if previous else None)
+    return edition(rules, issue, records, previous.subject_line if previous else None)
 
 
 def compose(session: Session, rules: Rules, issue: Issue) -> Letter:
-    """Render an issue as it stands now."""
+    """Render an issue as it stands now. Raises CannotDo as `manuscript` does."""
     return render(manuscript(session, rules, issue))
 
 
@@ -162,7 +180,7 @@ def left_without(comparisons: Sequence[Comparison], muted: Collection[str], week
     if strange := [name for name in muted if category_key(name) not in map(category_key, known)]:
         raise CannotDo(f"nothing in issue {week} is in the category {strange[0]!r}; there are: {', '.join(known)}")
     without = muted_among(comparisons, muted)
-    if len(without) == len(comparisons):
+    if without and len(without) == len(comparisons):
         raise CannotDo(
             f"nothing is left of issue {week} for a reader who has muted {', '.join(muted)}: no letter goes out"
         )
@@ -170,7 +188,7 @@ def left_without(comparisons: Sequence[Comparison], muted: Collection[str], week
 
 
 def preview(session: Session, rules: Rules, week: Week) -> Letter:
-    """Render an issue for an editor's eyes, and remember its digest as the one that was looked at."""
+    """Render an issue for an editor's eyes, and remember its digest as the one that was looked at. Raises CannotDo."""
     issue = require(session, week)
     letter = compose(session, rules, issue)
     issue.previewed_digest = letter.digest
@@ -179,13 +197,14 @@ def preview(session: Session, rules: Rules, week: Week) -> Letter:
 
 
 def approve(session: Session, rules: Rules, week: Week, now: datetime) -> Issue:
-    """Bind an editor's approval to the letter that was previewed.
+    """Bind an editor's approval to the letter that was previewed, and to all that it is made of.
 
-    Raises CannotDo where it has changed since the preview, or where `lint` finds something.
+    Of a draft, or of an issue that was held before it began. Raises CannotDo for any other, where it has changed since
+    the preview, and where `lint` finds something.
     """
     issue = require(session, week)
-    if issue.state not in (issues.DRAFT, issues.HELD):
-        raise CannotDo(f"issue {week} is {issue.state}; only a draft can be approved")
+    if issue.state not in (issues.DRAFT, issues.HELD) or issue.letter_id is not None:
+        raise CannotDo(f"issue {week} is {issue.state}; only a draft can be approved{_way_on(issue)}")
     whole = manuscript(session, rules, issue)
     letter = render(whole)
     if issue.previewed_digest not in (None, letter.digest):
@@ -194,19 +213,40 @@ def approve(session: Session, rules: Rules, week: Week, now: datetime) -> Issue:
     _refuse_same_subject(session, issue)
     issues.move(issue, issues.APPROVED)
     issue.digest = letter.digest
+    issue.approved_of = written(ingredients(whole, rules.shown))
     issue.approved_at = now
     issue.held_because = None
     session.add(issue)
     return issue
 
 
+def changes_since_approval(session: Session, rules: Rules, issue: Issue) -> list[str]:
+    """What has changed since an issue was approved, a clause each: its send will be refused, naming these.
+
+    None where it may go out as it stands, where nobody has approved it, and where it is frozen because it has begun.
+    """
+    if issue.digest is None or issue.letter_id is not None:
+        return []
+    whole = manuscript(session, rules, issue)
+    return _made_otherwise(issue, rules, whole) or _rendered_otherwise(issue, render(whole))
+
+
+def as_approved(session: Session, rules: Rules, issue: Issue) -> tuple[Edition, Letter]:
+    """An approved issue's manuscript and letter. Raises CannotDo, naming what has changed since the approval."""
+    whole = manuscript(session, rules, issue)
+    _refuse_changed(issue, _made_otherwise(issue, rules, whole))
+    letter = render(whole)
+    _refuse_changed(issue, _rendered_otherwise(issue, letter))
+    return whole, letter
+
+
 def unapprove(session: Session, week: Week) -> Issue:
     """Take an approval back. Raises CannotDo where there is none, or the issue is already going out."""
     issue = require(session, week)
-    if issue.state not in (issues.APPROVED, issues.HELD):
-        raise CannotDo(f"issue {week} is {issue.state}; there is no approval to take back")
+    if issue.state not in (issues.APPROVED, issues.SCHEDULED, issues.HELD) or issue.letter_id is not None:
+        raise CannotDo(f"issue {week} is {issue.state}; there is no approval to take back{_way_on(issue)}")
     issues.move(issue, issues.DRAFT)
-    issue.digest = issue.approved_at = issue.held_because = None
+    issue.digest = issue.approved_of = issue.approved_at = issue.held_because = None
     session.add(issue)
     return issue
 
@@ -218,7 +258,7 @@ def edit(session: Session, week: Week, subject: str | None, preheader: str | Non
     """
     issue = require(session, week)
     if issue.state != issues.DRAFT:
-        raise CannotDo(f"issue {week} is {issue.state}; only a draft can be changed{_way_back(issue)}")
+        raise CannotDo(f"issue {week} is {issue.state}; only a draft can be changed{_way_on(issue)}")
     if subject is not None:
         issue.own_subject = _one_line("subject", subject, MAX_SUBJECT)
         _refuse_same_subject(session, issue)
@@ -228,13 +268,23 @@ def edit(session: Session, week: Week, subject: str | None, preheader: str | Non
     return issue
 
 
-def schedule(session: Session, week: Week, at: datetime) -> Issue:
-    """Give an issue another time to go out; a held one is approved again. Raises CannotDo."""
+def schedule(session: Session, week: Week, at: datetime, now: datetime) -> Issue:
+    """Give an issue a time of its own to go out, which must be yet to come; a draft stays one.
+
+    A held one is as good as approved again, as long as nothing has changed. Raises CannotDo for an issue that has begun
+    or was called off.
+    """
     issue = require(session, week)
-    if issue.state not in (issues.DRAFT, issues.APPROVED, issues.HELD):
-        raise CannotDo(f"issue {week} is {issue.state}; its time has passed")
-    if issue.state == issues.HELD:
-        issues.move(issue, issues.APPROVED)
+    approved = issue.state in _NOT_BEGUN and issue.digest is not None
+    if issue.letter_id is not None or not (approved or issue.state == issues.DRAFT):
+        raise CannotDo(f"issue {week} is {issue.state}; it can be given no other time{_way_on(issue)}")
+    if at < now:
+        raise CannotDo(
+            f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC has passed; give issue {week} a time to come, "
+            f"or send it at once: `issues send {week}`"
+        )
+    if issue.state in (issues.APPROVED, issues.HELD):
+        issues.move(issue, issues.SCHEDULED)
         issue.held_because = None
     issue.send_at = at
     session.add(issue)
@@ -272,8 +322,34 @@ def _refuse_same_subject(session: Session, issue: Issue) -> None:
         )
 
 
-def _way_back(issue: Issue) -> str:
-    return f" (`issues unapprove {issue.week}`?)" if issue.state in (issues.APPROVED, issues.HELD) else ""
+def _made_otherwise(issue: Issue, rules: Rules, whole: Edition) -> list[str]:
+    """What a letter is made of otherwise than its issue was approved; nothing is known of one approved long ago."""
+    return changes(issue.approved_of, ingredients(whole, rules.shown)) if issue.approved_of is not None else []
+
+
+def _rendered_otherwise(issue: Issue, letter: Letter) -> list[str]:
+    """What makes a letter differ that is made of the same things as when its issue was approved, as far as is known."""
+    if letter.digest == issue.digest:
+        return []
+    culprit = "a comparison, a template or a setting" if issue.approved_of is None else "the program that renders it"
+    return [f"{culprit} was changed"]
+
+
+def _refuse_changed(issue: Issue, changed: Sequence[str]) -> None:
+    if changed:
+        raise CannotDo(
+            f"issue {issue.week} has changed since it was approved: {in_short(changed)}; "
+            f"`issues unapprove {issue.week}`, preview and approve it again"
+        )
+
+
+def _way_on(issue: Issue) -> str:
+    """What an editor can do about an issue whose state is in the way: a hint in brackets, where there is one."""
+    if issue.letter_id is not None:
+        return f" (`issues status {issue.week}` shows where it stands)"
+    if issue.state == issues.CANCELLED:
+        return f" (`issues draft --week {issue.week}` makes it a draft again)"
+    return f" (`issues unapprove {issue.week}`?)" if issue.state in _NOT_BEGUN else ""
 
 
 def _candidates(session: Session, found: list[tuple[int, datetime]]) -> list[Candidate]:

@@ -5,8 +5,9 @@ ledger as an issue, by one process at a time and beside issues. Safe to run anyw
 at any line: what is queued is sent, what may have been sent is asked about and never blindly sent again.
 """
 
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,8 +18,9 @@ from sqlmodel import Session, col, select
 from newsletter.db import lost_a_race, reading, writing
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import Delivery, StoredLetter
-from newsletter.delivery.send import Sending, send
-from newsletter.delivery.sender_lock import Line, only_sender
+from newsletter.delivery.send import send
+from newsletter.delivery.sender_lock import Line, Sender, enter
+from newsletter.delivery.sending import Sending
 from newsletter.issues import issue as issues
 from newsletter.message import Recipient
 from newsletter.post import Post
@@ -128,27 +130,31 @@ def queue(session: Session, desk: WelcomeDesk, kind: str, subscriber_id: int, no
     ledger.add(session, session.exec(same).first() or ledger.store(session, letter, kind, now), subscriber_id)
 
 
-def carry(engine: Engine, desk: WelcomeDesk, clock: Callable[[], datetime]) -> Carried:
+def carry(
+    engine: Engine, desk: WelcomeDesk, clock: Callable[[], datetime], stop: threading.Event | None = None
+) -> Carried:
     """Attend to the sign-ups that wait, and send the letters that wait. Never waits for another process.
 
-    Raises what the database raises; then the next round goes on.
+    `stop` ends it early when it is set: what is under way is recorded, the rest waits for the next round. Raises what
+    the database raises; then the next round goes on.
     """
+    stop = stop or threading.Event()
     sign_ups = _attend(engine, desk, clock)
-    with only_sender(engine, Line.PERSONAL) as alone:
-        if not alone:
+    with enter(engine, Line.PERSONAL) as sender:
+        if sender is None:
             return Carried(sign_ups, busy=True)
         sent: dict[int, str | None] = {}
         while waiting := [
             (number, kind)
             for number, kind in _unsettled(engine, ledger.QUEUED, ledger.SENDING)
-            if not sent.get(number)  # one that was stopped waits for the next round
+            if not (sent.get(number) or stop.is_set())  # one that was stopped waits for the next round
         ]:
             for number, kind in waiting:
-                sent[number] = send(_sending(engine, desk, kind, clock), number).stopped
+                sent[number] = send(_sending(engine, desk, kind, sender, clock, stop), number).stopped
         # Last, and not in every round: to ask may take half a minute, and nobody waits for it.
         for number, kind in _unsettled(engine, ledger.IN_DOUBT):
-            if number not in sent and _may_ask(engine, number, clock()):
-                sent[number] = send(_sending(engine, desk, kind, clock), number).stopped
+            if number not in sent and not stop.is_set() and _may_ask(engine, number, clock()):
+                sent[number] = send(_sending(engine, desk, kind, sender, clock, stop), number).stopped
     return Carried(sign_ups, len(sent), stopped="; ".join(dict.fromkeys(filter(None, sent.values()))) or None)
 
 
@@ -200,7 +206,9 @@ def _may_ask(engine: Engine, letter_id: int, now: datetime) -> bool:
     return may
 
 
-def _sending(engine: Engine, desk: WelcomeDesk, kind: str, clock: Callable[[], datetime]) -> Sending:
+def _sending(
+    engine: Engine, desk: WelcomeDesk, kind: str, sender: Sender, clock: Callable[[], datetime], stop: threading.Event
+) -> Sending:
     return Sending(
         engine=engine,
         provider=desk.post.provider,
@@ -208,7 +216,11 @@ def _sending(engine: Engine, desk: WelcomeDesk, kind: str, clock: Callable[[], d
         # Made when the letter is filled: its links begin to live then.
         recipient_of=lambda row, number, email: _recipient(engine, desk.post, kind, (row, number, email), clock()),
         settle=desk.post.settle,
+        sender=sender,
         clock=clock,
+        stopwatch=desk.post.stopwatch,
+        limit=replace(desk.post.limit, warm_up=timedelta(0)),
+        stop=stop,
         circle=CIRCLES[kind],
         wait=False,
     )

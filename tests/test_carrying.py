@@ -15,7 +15,7 @@ from sqlmodel import select
 from newsletter import weekly, welcome
 from newsletter.db import reading
 from newsletter.delivery.postmark import PostmarkProvider
-from newsletter.delivery.sender_lock import Line, only_sender
+from newsletter.delivery.sender_lock import Line, enter
 from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue
 from newsletter.outgoing import send_issue
@@ -46,7 +46,7 @@ def test_an_issue_that_is_going_out_keeps_no_confirmation_waiting(
     engine: Engine, desk: WelcomeDesk, outbox: Path
 ) -> None:
     sign_up(engine)
-    with only_sender(engine, Line.ISSUES) as alone:
+    with enter(engine, Line.ISSUES) as alone:
         assert alone
         assert carry(engine, desk) == Carried(sign_ups=1, letters=1)
     assert len(mail(outbox)) == 1
@@ -56,7 +56,7 @@ def test_while_another_process_carries_sign_ups_are_attended_to_and_letters_wait
     engine: Engine, desk: WelcomeDesk, outbox: Path
 ) -> None:
     sign_up(engine)
-    with only_sender(engine, Line.PERSONAL) as alone:
+    with enter(engine, Line.PERSONAL) as alone:
         assert alone
         assert carry(engine, desk) == Carried(sign_ups=1, busy=True)
     assert (mail(outbox), states(engine, CONFIRM)) == ([], ["queued"])

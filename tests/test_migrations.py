@@ -2,16 +2,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Engine, inspect, text
-from sqlmodel import select
+from sqlmodel import col, select
 
 from newsletter import migrations
 from newsletter.db import Table, is_sqlite, open_engine, reading, writing
+from newsletter.delivery import claiming, doubts
+from newsletter.delivery.claiming import Claim
+from newsletter.delivery.sender_lock import enter
 from newsletter.farewell import forget
 from newsletter.invariants import violations
 from subscribers import suppression
@@ -254,3 +258,110 @@ def test_who_was_erased_stays_so_when_the_older_program_was_brought_back_for_a_w
             ("bo@example.com", "active"),
         ]
         assert violations(session) == []
+
+
+AT = "2026-11-17 09:0{}:00.000000"
+
+
+def at_0002(engine: Engine) -> None:
+    """A database of before claims had a table: an issue that is going out in three batches, and one that is sent."""
+    command.upgrade(migrations.config(engine), "0002")
+    rows: dict[str, list[dict[str, Any]]] = {
+        "subscribers": [
+            {"email": f"{n}@example.com", "address_key": f"{n}@example.com", "status": "active", "muted": "[]"}
+            | {"since": AT.format(0)}
+            for n in range(1, 7)
+        ],
+        "letters": [
+            {"key": key, "tag": "w", "subject": "s", "preheader": "p", "html": "h", "text": "t", "digest": "d"}
+            | {"audience": audience, "left_out": 0, "created_at": AT.format(0)}
+            for key, audience in (("k1", 6), ("k2", 1))
+        ],
+        "deliveries": [
+            {"letter_id": letter, "subscriber_id": reader, "variant": 0, "state": state, "passing": False}
+            | {"batch": batch, "claimed_at": AT.format(minute) if batch else None, "message_id": message_id}
+            for letter, reader, state, batch, minute, message_id in (
+                (1, 1, "accepted", "first", 1, "m-1"),
+                (1, 2, "accepted", "first", 1, "m-2"),
+                (1, 3, "refused", "first", 1, None),
+                (1, 4, "in_doubt", "a-second", 2, None),
+                (1, 5, "sending", "third", 3, None),
+                (1, 6, "queued", None, 0, None),
+                (2, 1, "accepted", "of-another", 0, "m-3"),
+            )
+        ],
+        "issues": [
+            {"week": week, "state": state, "subject": "s", "preheader": "p", "letter_id": letter or None}
+            | {"send_at": AT.format(0), "created_at": AT.format(0)}
+            for week, state, letter in (
+                ("2026-W47", "sending", 1),
+                ("2026-W46", "sent", 2),
+                ("2026-W48", "draft", None),
+            )
+        ],
+    }
+    with engine.begin() as connection:
+        for name, values in rows.items():
+            columns = list(values[0])
+            names = ", ".join(f":{column}" for column in columns)
+            connection.execute(text(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({names})"), values)
+
+
+def test_batches_of_before_claims_had_a_table_are_claims_of_nobody_who_lives_in_their_order(empty: Engine) -> None:
+    at_0002(empty)
+    migrations.upgrade(empty)
+    with reading(empty) as session:
+        found = session.exec(select(Claim).where(Claim.letter_id == 1).order_by(col(Claim.number))).all()
+        assert [(one.key, one.taken, one.counted, f"{one.claimed_at:%H:%M}") for one in found] == [
+            ("first", 2, None, "09:01"),
+            ("a-second", 0, None, "09:02"),
+            ("third", 0, None, "09:03"),
+        ]
+        assert [one.batch for one in doubts.open_doubts(session, 1)] == ["a-second"]
+        assert table(session, "SELECT subscriber_id, state, batch FROM deliveries WHERE letter_id = 1 ORDER BY 1") == [
+            (1, "accepted", "first"),
+            (2, "accepted", "first"),
+            (3, "refused", "first"),
+            (4, "in_doubt", "a-second"),
+            (5, "sending", "third"),
+            (6, "queued", None),
+        ]
+    with enter(empty) as sender:
+        assert sender is not None
+        assert doubts.doubt_orphans(empty, 1, sender.is_dead, MONDAY) == 1
+    assert drift(empty) == []
+
+
+def test_what_was_going_out_goes_on_after_the_migration(empty: Engine) -> None:
+    at_0002(empty)
+    migrations.upgrade(empty)
+    batch = claiming.claim(empty, 1, 10, claiming.Claimant(7, MONDAY))
+    assert batch is not None
+    assert [number for number, _ in batch.readers] == [6]
+
+
+def test_the_older_program_finds_states_that_it_knows_and_sends_no_cancelled_issue(empty: Engine) -> None:
+    at_0002(empty)
+    migrations.upgrade(empty)
+    with empty.begin() as connection:
+        connection.execute(text("UPDATE issues SET state = 'cancelled' WHERE week = '2026-W47'"))
+        connection.execute(text("UPDATE issues SET state = 'scheduled' WHERE week = '2026-W48'"))
+    command.downgrade(migrations.config(empty), "0002")
+    with reading(empty) as session:
+        assert table(session, "SELECT week, state FROM issues ORDER BY week") == [
+            ("2026-W46", "sent"),
+            ("2026-W47", "sending"),
+            ("2026-W48", "approved"),
+        ]
+        assert table(session, "SELECT subscriber_id, state FROM deliveries WHERE letter_id = 1 ORDER BY 1") == [
+            (1, "accepted"),
+            (2, "accepted"),
+            (3, "refused"),
+            (4, "in_doubt"),
+            (5, "sending"),
+            (6, "left"),
+        ]
+        claimed = table(session, "SELECT batch FROM deliveries WHERE claimed_at IS NOT NULL AND letter_id = 1")
+        assert sorted(batch for (batch,) in claimed) == ["a-second", "first", "first", "first", "third"]
+    migrations.upgrade(empty)
+    assert migrations.current(empty) == migrations.newest()

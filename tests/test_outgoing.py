@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from newsletter import outgoing, weekly
-from newsletter.db import reading, writing
+from newsletter import asking, outgoing, weekly
+from newsletter.asking import Decided, Decision
+from newsletter.db import is_sqlite, reading, writing
 from newsletter.delivery import ledger
+from newsletter.delivery.reconcile import Reconciled
 from newsletter.invariants import violations
 from newsletter.issues import issue as issues
 from newsletter.issues.week import Week
@@ -90,6 +92,10 @@ def test_each_active_reader_has_one_letter_and_the_accounting_adds_up(engine: En
         "accepted": 5,
         **zero,
         **dict.fromkeys(outgoing.RECORDED_LATER),
+        "held_because": None,
+        "changes": [],
+        "doubts": [],
+        "decisions": [],
     }
     sound(engine)
 
@@ -136,7 +142,8 @@ def test_sends_at_once_send_once(engine: Engine, tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(4) as threads:
         outcomes = list(threads.map(one, range(4)))
-    assert [outcome.sent is not None for outcome in outcomes].count(True) == 1
+    at_it = [outcome for outcome in outcomes if outcome.sent is not None]
+    assert len(at_it) == 1 if is_sqlite(engine) else at_it  # there may be several senders, each with rows of its own
     copies = Counter(str(email.message_from_bytes(one)["To"]) for one in letters(tmp_path))
     assert copies == Counter(READERS)
     assert issue_of(engine).state == issues.SENT
@@ -230,7 +237,7 @@ def test_what_was_held_goes_out_at_its_other_time(sqlite_engine: Engine, tmp_pat
     ready(sqlite_engine)
     send_due(sqlite_engine, tmp_path, TOO_LATE)
     with writing(sqlite_engine) as session:
-        weekly.schedule(session, W47, TOO_LATE + timedelta(hours=1))
+        weekly.schedule(session, W47, TOO_LATE + timedelta(hours=1), TOO_LATE)
         session.commit()
     assert send_due(sqlite_engine, tmp_path, TOO_LATE) == []
     assert [one.state for one in send_due(sqlite_engine, tmp_path, TOO_LATE + timedelta(hours=1))] == [issues.SENT]
@@ -297,7 +304,7 @@ def test_an_issue_that_cannot_go_out_keeps_no_other_from_it(sqlite_engine: Engin
     publish(sqlite_engine, "C", at=MONDAY)
     draft(sqlite_engine, W48)
     with writing(sqlite_engine) as session:
-        weekly.schedule(session, W48, TUESDAY)
+        weekly.schedule(session, W48, TUESDAY, MONDAY)
         session.commit()
     outcomes = send_due(sqlite_engine, tmp_path, TUESDAY, AUTOMATIC)
     assert [(one.week, one.state) for one in outcomes] == [
@@ -313,7 +320,7 @@ def test_two_issues_that_are_due_both_go_out_the_older_first(sqlite_engine: Engi
     publish(sqlite_engine, "A", at=IN_W46)
     draft(sqlite_engine, W46)
     with writing(sqlite_engine) as session:
-        weekly.schedule(session, W46, TUESDAY)
+        weekly.schedule(session, W46, TUESDAY, MONDAY)
         session.commit()
     approve(sqlite_engine, W46)
     ready(sqlite_engine)
@@ -355,10 +362,16 @@ def test_before_the_list_is_drawn_up_the_accounting_is_all_zero(sqlite_engine: E
     assert {found[name] for name in outgoing.RECORDED_LATER} == {None}
 
 
-def test_reconciling_what_is_not_in_doubt_does_nothing(sqlite_engine: Engine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("decision", [None, *Decision])
+def test_reconciling_what_is_not_in_doubt_does_nothing(
+    sqlite_engine: Engine, tmp_path: Path, decision: Decision | None
+) -> None:
     ready(sqlite_engine)
-    asked, state = outgoing.reconcile_issue(sqlite_engine, post(tmp_path), W47, lambda: TUESDAY)
-    assert (asked.accepted, asked.requeued, asked.in_doubt, state) == (0, 0, 0, issues.APPROVED)
+    decided = asking.decide(sqlite_engine, post(tmp_path), W47, lambda: TUESDAY, decision)
+    assert decided == Decided(Reconciled(), issues.APPROVED)
+    send(sqlite_engine, tmp_path)
+    decided = asking.decide(sqlite_engine, post(tmp_path), W47, lambda: TUESDAY, decision)
+    assert decided == Decided(Reconciled(), issues.SENT)
 
 
 def test_the_sample_reader_is_nobody_and_fills_every_field(sqlite_engine: Engine, tmp_path: Path) -> None:

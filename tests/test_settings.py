@@ -78,6 +78,8 @@ def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) ->
         ("BASE_URL", "https://verdicts.example.com/letters/", "base_url", "https://verdicts.example.com/letters"),
         ("FROM", '"Weekly, the" <a@b.example>', "from_", '"Weekly, the" <a@b.example>'),
         ("APPROVAL", "automatic", "approval", "automatic"),
+        ("RATE_LIMIT", "0.5", "rate_limit", 0.5),
+        ("RATE_LIMIT", "300", "rate_limit", 300),
         ("DATABASE_URL", "postgresql://ada@db.example/x", "database_url", "postgresql://ada@db.example/x"),
     ],
 )
@@ -138,6 +140,9 @@ def test_an_env_file_that_is_no_text_is_named(tmp_path: Path) -> None:
         ("APPROVAL", "maybe"),
         ("PROVIDER_TIMEOUT", "-5s"),
         ("SETTLE", "99999999999999d"),
+        *(("RATE_LIMIT", wrong) for wrong in ("0", "-1", "fast", "nan", "inf", "1e9", "10/s")),
+        ("WARM_UP", "-1h"),
+        ("WARM_UP", "2"),
         ("LOG_FORMAT", "xml"),
         ("WEBHOOK_USERNAME", "geheim:"),
     ],
@@ -189,6 +194,14 @@ def test_only_postmark_owns_the_way_out(monkeypatch: pytest.MonkeyPatch, carrier
 
 def test_postmark_may_own_the_way_out_without_a_webhook(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings(monkeypatch, **REAL, **POSTMARK, UNSUBSCRIBE="provider").webhook_password is None
+
+
+def test_a_warm_up_is_the_way_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert complaints(monkeypatch, WARM_UP="2h") == [
+        "NEWSLETTER_WARM_UP: is the way up to RATE_LIMIT, which is not set"
+    ]
+    read = settings(monkeypatch, WARM_UP="2h", RATE_LIMIT="50")
+    assert (read.rate_limit, read.warm_up) == (50, timedelta(hours=2))
 
 
 def test_secrets_show_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -202,44 +202,12 @@ def test_an_approval_is_taken_back_and_given_again(engine: Engine) -> None:
         weekly.unapprove(session, W47)
         session.commit()
     issue = issue_of(engine)
-    assert (issue.state, issue.digest, issue.approved_at) == (issues.DRAFT, None, None)
+    assert (issue.state, issue.digest, issue.approved_of, issue.approved_at) == (issues.DRAFT, None, None, None)
     with writing(engine) as session, pytest.raises(CannotDo, match="is draft; there is no approval to take back"):
         weekly.unapprove(session, W47)
     publish(engine, "Late")
     assert draft(engine).taken == 2
     approve(engine)
-
-
-def test_an_issue_is_given_another_time_until_it_goes_out(sqlite_engine: Engine) -> None:
-    publish(sqlite_engine)
-    draft(sqlite_engine)
-    later = TUESDAY + timedelta(days=1)
-    for state in (issues.DRAFT, issues.APPROVED):
-        if state == issues.APPROVED:
-            approve(sqlite_engine)
-        with writing(sqlite_engine) as session:
-            weekly.schedule(session, W47, later)
-            session.commit()
-        issue = issue_of(sqlite_engine)
-        assert (issue.state, issue.send_at) == (state, later)
-    with writing(sqlite_engine) as session:
-        weekly.require(session, W47).state = issues.SENDING
-        with pytest.raises(CannotDo, match="is sending; its time has passed"):
-            weekly.schedule(session, W47, later)
-
-
-def test_a_held_issue_that_is_given_another_time_is_approved_again(sqlite_engine: Engine) -> None:
-    publish(sqlite_engine)
-    draft(sqlite_engine)
-    digest = approve(sqlite_engine)
-    with writing(sqlite_engine) as session:
-        issue = weekly.require(session, W47)
-        issues.move(issue, issues.HELD)
-        issue.held_because = "it was late"
-        weekly.schedule(session, W47, TUESDAY + timedelta(days=1))
-        session.commit()
-    issue = issue_of(sqlite_engine)
-    assert (issue.state, issue.held_because, issue.digest) == (issues.APPROVED, None, digest)
 
 
 def test_an_editor_overrules_subject_and_preheader_and_takes_it_back(sqlite_engine: Engine) -> None:

@@ -1,27 +1,25 @@
 """Who has had a letter, who is yet to get it, and whom do we not know of? One row per reader and letter.
 
-The row is there before anything is sent. A batch is claimed and committed before the provider is called, and what came
-of it is written after. Each function below is one transaction; they commit themselves (the one exception to "commit at
-the edge"), because a claim that is not on the disk when the call begins would be no claim.
+The row is there before anything is sent. `claiming` takes rows out of the queue and writes down what came of them,
+`doubts` settles what is unknown; both change a row's state by `moving` alone, so that no row makes a move that is not
+in `MOVES`.
 """
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy
-from sqlalchemy import CheckConstraint, ColumnElement, Engine, Index, Update, bindparam, func, insert, literal, update
+from sqlalchemy import CheckConstraint, ColumnElement, Index, Integer, Update, bindparam, func, insert, literal, update
 from sqlmodel import Field, Session, col, select
 
-from newsletter.db import Table, is_sqlite, one_of, writing
-from newsletter.delivery.provider import Accepted, NotSent, Outcome, Refused
+from newsletter.db import Table, given, is_sqlite, one_of
 from newsletter.message import Letter
-from subscribers.audience import MEMBERS, Circle, is_suppressed, member_ids
+from subscribers.audience import member_ids
 from subscribers.subscriber import NOTHING_MUTED, Subscriber
-from subscribers.suppression import keys_among
 
 QUEUED: Final = "queued"
 SENDING: Final = "sending"
@@ -36,26 +34,42 @@ MOVES = {
         SENDING: "claimed: the provider is about to be called",
         SUPPRESSED: "suppressed since the list was drawn up",
         LEFT: "unsubscribed or paused since the list was drawn up",
+        ACCEPTED: "thought not to have been sent, and an event or a late answer shows that it was",
     },
     SENDING: {
-        ACCEPTED: "the provider gave it an id",
+        ACCEPTED: "the provider gave it an id, in its answer or in an event that was faster",
         REFUSED: "the provider said no to this reader",
         IN_DOUBT: "the provider's answer was lost, or the sender died before it wrote the answer down",
         QUEUED: "certainly not sent: the provider was not reached, refused the batch, or the batch stopped before it",
     },
     IN_DOUBT: {
-        ACCEPTED: "the provider was asked, and has it",
-        QUEUED: "the provider was asked, long enough after, and does not have it though it shows later ones",
+        ACCEPTED: "the provider was asked, and has it; or an event or a late answer shows it",
+        REFUSED: "a late answer says no; or an editor gave it up",
+        QUEUED: "the provider was asked, long enough after, and does not have it though it shows later ones; "
+        "or a late answer says that it was not sent; or an editor wants it sent again",
     },
     ACCEPTED: {},
-    REFUSED: {},
-    SUPPRESSED: {},
-    LEFT: {},
+    REFUSED: {
+        QUEUED: "an editor asked for another try, the reason being a passing one",
+        ACCEPTED: "given up while in doubt, and an event shows that it was taken",
+    },
+    SUPPRESSED: {ACCEPTED: "put aside when its turn came again, and an event shows that the first try was taken"},
+    LEFT: {ACCEPTED: "put aside when its turn came again, and an event shows that the first try was taken"},
 }
-"""Every state of a row, and what may follow it and why."""
+"""Every state of a row, and what may follow it and why. What was taken is never sent again: nothing follows that."""
 
 ADDRESS: Final = re.compile(r"[^\s<>()\[\]\"',;:]+@[^\s<>()\[\]\"',;:]+")
 """What may be an address in a provider's words."""
+
+ROW_KEY: Final = re.compile(r"([0-9a-z]+)-([0-9]{1,10})")
+"""How `StoredLetter.row_key` writes it."""
+
+LARGEST_ID: Final = 2**31 - 1
+
+OPENING: Final = 0x4E4C4F50  # "NLOP"; with a letter's number, PostgreSQL's lock on whether it may be claimed
+
+NOT_TAKEN: Final = tuple(state for state in MOVES if state != ACCEPTED)
+"""States in which nobody knows of a row that the provider took it: word that it did settles it in each of them."""
 
 UNSETTLED = (QUEUED, SENDING, IN_DOUBT)
 """States of which something is yet to come. Without them, a letter is done."""
@@ -81,6 +95,8 @@ class StoredLetter(Table, table=True):
     audience: int | None = None
     left_out: int = 0
     """Members for whom nothing was left of the letter that they had not muted; they are not in the audience."""
+    open: bool = True
+    """Whether rows of it may be claimed; not while an editor has stopped it, or it waits for one."""
     created_at: datetime = Field(index=True)
 
     def letter(self) -> Letter:
@@ -93,8 +109,8 @@ class StoredLetter(Table, table=True):
 
     def subscriber_of(self, row_key: str) -> int | None:
         """The reader whose copy of this letter a row key names; None for any other key."""
-        key, _, number = row_key.partition("-")
-        return int(number) if key == self.key and number.isdecimal() else None
+        copy = copy_of(row_key)
+        return copy[1] if copy and copy[0] == self.key else None
 
 
 class Delivery(Table, table=True):
@@ -116,7 +132,7 @@ class Delivery(Table, table=True):
     """Which variant of the letter this copy is; 0 is the letter itself."""
     state: str = QUEUED
     batch: str | None = None
-    claimed_at: datetime | None = None
+    """The key of the claim (`claiming.Claim`) that it was last sent under; none while it is queued."""
     settled_at: datetime | None = None
     """When the row came into a state that is the end of it."""
     message_id: str | None = None
@@ -124,25 +140,6 @@ class Delivery(Table, table=True):
     """The provider's words, where it refused or we do not know."""
     passing: bool = False
     """Of a refusal: whether its reason may go away."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Readers who are sent to in one call: (subscriber id, address), claimed under one key."""
-
-    key: str
-    readers: tuple[tuple[int, str], ...]
-    variant: int = 0
-    """Which variant of the letter all of them get."""
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """A batch of which some outcomes are unknown: whose, since when it may have been sent, and why."""
-
-    batch: str
-    claimed_at: datetime
-    subscriber_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -169,6 +166,15 @@ class Accounting:
     def unsettled(self) -> int:
         """How many readers something is yet to come of."""
         return sum(getattr(self, state) for state in UNSETTLED)
+
+
+def copy_of(row_key: str) -> tuple[str, int] | None:
+    """(key of the letter, subscriber id) of the copy that a row key names; None for what is none of ours.
+
+    Also for a number that PostgreSQL would not compare with its own.
+    """
+    named = ROW_KEY.fullmatch(row_key)
+    return (named[1], int(named[2])) if named and int(named[2]) <= LARGEST_ID else None
 
 
 def store(session: Session, letter: Letter, tag: str, now: datetime) -> StoredLetter:
@@ -229,129 +235,10 @@ def add(session: Session, stored: StoredLetter, subscriber_id: int) -> None:
     session.flush()
 
 
-def claim(engine: Engine, letter_id: int, limit: int, now: datetime, circle: Circle = MEMBERS) -> Batch | None:
-    """Take the next readers out of the queue, at most `limit` and all of one variant; None when it is empty.
-
-    Who has left the letter's circle or was suppressed since the list was drawn up is put aside here, and never claimed.
-    """
-    reader = (col(Delivery.subscriber_id), col(Delivery.variant), circle.email, circle.key, circle.belongs)
-    queued = (
-        sqlalchemy.select(*reader, is_suppressed())
-        .join(Subscriber)
-        .where(col(Delivery.letter_id) == letter_id, col(Delivery.state) == QUEUED)
-        .order_by(col(Delivery.variant), col(Delivery.subscriber_id))
-        .limit(limit)
-        .with_for_update(of=Delivery, skip_locked=True)
-    )
-    while True:
-        with writing(engine) as session:
-            window = session.connection().execute(queued).all()
-            if not window:
-                return None
-            # The list of suppressed addresses has the last word, whatever a reader's row says: the two are written by
-            # different transactions, of which one may not have seen the other.
-            barred = keys_among(session, [key for _, _, _, key, belongs, _ in window if belongs])
-            suppressed = [number for number, _, _, key, _, said in window if said or key in barred]
-            left = [number for number, _, _, _, belongs, said in window if not belongs and not said]
-            wanted = [(number, of, to) for number, of, to, key, belongs, _ in window if belongs and key not in barred]
-            variant = wanted[0][1] if wanted else 0
-            members = tuple((number, to) for number, of, to in wanted if of == variant)
-            for state, numbers in ((SUPPRESSED, suppressed), (LEFT, left)):
-                _update(session, _move(QUEUED, state, letter_id).values(settled_at=now), numbers)
-            batch = Batch(key=secrets.token_hex(16), readers=members, variant=variant)
-            claimed = _move(QUEUED, SENDING, letter_id).values(batch=batch.key, claimed_at=now, reason=None)
-            _update(session, claimed, [number for number, _ in members])
-            session.commit()
-        if members:
-            return batch
-
-
-def record(engine: Engine, letter_id: int, batch: Batch, outcomes: Sequence[Outcome], now: datetime) -> None:
-    """Write down what came of a batch, an outcome per reader and in their order, in one transaction.
-
-    Rows that were settled by somebody else in the meantime keep what they have.
-    """
-    moves: dict[str, list[dict[str, Any]]] = {ACCEPTED: [], REFUSED: [], IN_DOUBT: [], QUEUED: []}
-    for (number, email), outcome in zip(batch.readers, outcomes, strict=True):
-        row: dict[str, Any] = {"of_reader": number, "reason": None, "message_id": None, "passing": False}
-        if isinstance(outcome, Accepted):
-            moves[ACCEPTED].append({**row, "message_id": outcome.message_id, "settled_at": now})
-        elif isinstance(outcome, Refused):
-            refused = {"reason": _unnamed(outcome.reason, email), "passing": outcome.passing, "settled_at": now}
-            moves[REFUSED].append({**row, **refused})
-        else:
-            state = QUEUED if isinstance(outcome, NotSent) else IN_DOUBT
-            moves[state].append({**row, "reason": _unnamed(outcome.reason, email), "settled_at": None})
-    with writing(engine) as session:
-        for state, rows in moves.items():
-            if rows:
-                statement = _move(SENDING, state, letter_id).where(
-                    col(Delivery.batch) == batch.key, col(Delivery.subscriber_id) == bindparam("of_reader")
-                )
-                values: dict[str, Any] = {
-                    name: bindparam(name) for name in ("reason", "message_id", "passing", "settled_at")
-                }
-                if state == QUEUED:
-                    values |= {"batch": None, "claimed_at": None}
-                session.connection().execute(statement.values(values), rows)
-        session.commit()
-
-
-def doubt_orphans(engine: Engine, letter_id: int) -> int:
-    """Call in doubt what a dead sender left under way; return how many rows. Only the one live sender may do this."""
-    with writing(engine) as session:
-        orphaned = _move(SENDING, IN_DOUBT, letter_id).values(reason="the sender died before it wrote the answer down")
-        count = session.connection().execute(orphaned).rowcount
-        session.commit()
-    return count
-
-
-def confirm(engine: Engine, letter_id: int, batch: str, found: Mapping[int, str], now: datetime) -> int:
-    """Of a batch in doubt, write down what the provider has: subscriber id -> message id. Return how many rows."""
-    if not found:
-        return 0
-    with writing(engine) as session:
-        statement = _move(IN_DOUBT, ACCEPTED, letter_id).where(
-            col(Delivery.batch) == batch, col(Delivery.subscriber_id) == bindparam("of_reader")
-        )
-        values = {"message_id": bindparam("found_id"), "settled_at": now, "reason": None}
-        rows = [{"of_reader": number, "found_id": message_id} for number, message_id in found.items()]
-        count = session.connection().execute(statement.values(values), rows).rowcount
-        session.commit()
-    return count
-
-
-def requeue(engine: Engine, letter_id: int, batch: str) -> int:
-    """Put the rest of a batch in doubt back into the queue, known not to have been sent. Return how many rows."""
-    with writing(engine) as session:
-        back = _move(IN_DOUBT, QUEUED, letter_id).where(col(Delivery.batch) == batch)
-        count = session.connection().execute(back.values(batch=None, claimed_at=None, reason=None)).rowcount
-        session.commit()
-    return count
-
-
-def doubts(session: Session, letter_id: int) -> list[Doubt]:
-    """The batches of which some outcomes are unknown, the oldest first."""
-    query = (
-        select(Delivery.batch, Delivery.claimed_at, Delivery.subscriber_id)
-        .where(Delivery.letter_id == letter_id, Delivery.state == IN_DOUBT)
-        .order_by(col(Delivery.claimed_at), col(Delivery.batch), col(Delivery.subscriber_id))
-    )
-    batches: dict[tuple[str, datetime], list[int]] = {}
-    for batch, claimed_at, number in session.exec(query):
-        assert batch is not None and claimed_at is not None  # the table's CHECK, and every claim, see to it  # noqa: PT018
-        batches.setdefault((batch, claimed_at), []).append(number)
-    return [Doubt(batch, claimed_at, tuple(numbers)) for (batch, claimed_at), numbers in batches.items()]
-
-
-def accepted_after(session: Session, letter_id: int, moment: datetime) -> str | None:
-    """The key of the newest batch claimed after a moment of which something was accepted; None without one."""
-    query = (
-        select(Delivery.batch)
-        .where(Delivery.letter_id == letter_id, Delivery.state == ACCEPTED, col(Delivery.claimed_at) > moment)
-        .order_by(col(Delivery.claimed_at).desc())
-    )
-    return session.exec(query).first()
+def waiting(session: Session, letter_id: int, most: int) -> int:
+    """How many readers of a letter are in the queue; it counts no further than `most`."""
+    some = select(Delivery.subscriber_id).where(Delivery.letter_id == letter_id, Delivery.state == QUEUED).limit(most)
+    return session.exec(select(func.count()).select_from(some.subquery())).one()
 
 
 def accounting(session: Session, letter_id: int | None) -> Accounting:
@@ -360,37 +247,75 @@ def accounting(session: Session, letter_id: int | None) -> Accounting:
     if stored is None:
         return Accounting()
     query = select(Delivery.state, func.count()).where(Delivery.letter_id == letter_id).group_by(col(Delivery.state))
-    counts = dict(session.exec(query).all())
+    counts = {state: count for state, count in session.exec(query) if state in MOVES}  # else it does not add up
     return Accounting(audience=stored.audience or 0, left_out=stored.left_out, **counts)
 
 
-def refusals(session: Session, letter_id: int) -> dict[str, int]:
-    """The provider's words -> how many readers it said them of."""
+def refusals(session: Session, letter_id: int, *, passing: bool = False) -> dict[str, int]:
+    """The provider's words -> how many readers it said them of; `passing`: only of whom another try may go better."""
     query = select(Delivery.reason, func.count()).where(Delivery.letter_id == letter_id, Delivery.state == REFUSED)
+    if passing:
+        query = query.where(col(Delivery.passing))
     return {reason or "": count for reason, count in session.exec(query.group_by(col(Delivery.reason)))}
+
+
+def unnamed(reason: str, email: str = "") -> str:
+    """A provider's words without addresses: they stand in one place only, so that they can be erased there.
+
+    Without any reader's: what is said of a batch may name one, and is written down for all of them.
+    """
+    if email:
+        reason = re.sub(re.escape(email), "(the address)", reason, flags=re.IGNORECASE)
+    return ADDRESS.sub("(the address)", reason)
+
+
+def moving(sources: str | Collection[str], target: str, letter_id: int | ColumnElement[int]) -> Update:
+    """The one way in which a row's state is changed: an UPDATE from states to another that may follow each of them.
+
+    `letter_id` may be a column beside which the readers stand (`db.given`).
+    Raises ValueError for a move that is not in MOVES.
+    """
+    sources = (sources,) if isinstance(sources, str) else tuple(sources)
+    for source in sources:
+        if target not in MOVES[source]:
+            raise ValueError(f"a row cannot go from {source} to {target}")
+    # Not IN: it could not be used for many rows at once, each with values of its own.
+    in_source = sqlalchemy.or_(*(col(Delivery.state) == source for source in sources))
+    return update(Delivery).where(col(Delivery.letter_id) == letter_id, in_source).values(state=target)
+
+
+def moving_readers(
+    sources: str | Collection[str], target: str, letter_id: int, subscriber_ids: Iterable[int]
+) -> Update:
+    """The same UPDATE, of these readers' rows only."""
+    # The letter beside each of them: SQLite then looks up each row by its key. With the letter known by itself it would
+    # go through all that are queued, for each batch anew.
+    letter, reader = given([(letter_id, number) for number in subscriber_ids], Integer(), Integer())
+    return moving(sources, target, letter).where(col(Delivery.subscriber_id) == reader)
+
+
+def retry_refused(session: Session, letter_id: int) -> int:
+    """Queue again whoever was refused for a passing reason. The caller commits. Return how many."""
+    again = moving(REFUSED, QUEUED, letter_id).where(col(Delivery.passing))
+    nothing = {"batch": None, "reason": None, "passing": False, "settled_at": None}
+    return session.connection().execute(again.values(nothing)).rowcount
+
+
+def keep_open(session: Session, letter_id: int) -> None:
+    """Let nobody close a letter, or open it, while this transaction lasts; many may hold it so at once."""
+    # Not a lock on the letter's row: many who share that, one after another, never let in who wants to change it.
+    if not is_sqlite(session.connection()):  # where who writes is alone
+        session.connection().execute(select(func.pg_advisory_xact_lock_shared(OPENING, letter_id)))
+
+
+def set_open(session: Session, letter_id: int, is_open: bool) -> None:
+    """Let rows of a letter be claimed, or not any more. The caller commits; from then on no sender claims another."""
+    if not is_sqlite(session.connection()):
+        session.connection().execute(select(func.pg_advisory_xact_lock(OPENING, letter_id)))
+    of_letter = col(StoredLetter.id) == letter_id
+    session.connection().execute(update(StoredLetter).where(of_letter).values(open=is_open))
 
 
 def _muted_one_of(texts: Sequence[str]) -> ColumnElement[bool]:
     # Written out, not bound: SQLite binds at most 32,766 values, and there may be more ways of muting.
     return col(Subscriber.muted).in_(bindparam(None, list(texts), expanding=True, literal_execute=True))
-
-
-def _unnamed(reason: str, email: str) -> str:
-    """A provider's words without addresses: they stand in one place only, so that they can be erased there.
-
-    Without any reader's: what is said of a batch may name one, and is written down for all of them.
-    """
-    return ADDRESS.sub("(the address)", re.sub(re.escape(email), "(the address)", reason, flags=re.IGNORECASE))
-
-
-def _move(source: str, target: str, letter_id: int) -> Update:
-    """The one way in which a row's state is changed: an UPDATE from one state to another that may follow it."""
-    if target not in MOVES[source]:
-        raise ValueError(f"a row cannot go from {source} to {target}")
-    of_letter = col(Delivery.letter_id) == letter_id
-    return update(Delivery).where(of_letter, col(Delivery.state) == source).values(state=target)
-
-
-def _update(session: Session, statement: Update, subscriber_ids: Sequence[int]) -> None:
-    if subscriber_ids:
-        session.connection().execute(statement.where(col(Delivery.subscriber_id).in_(subscriber_ids)))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, ColumnElement, Index
 from sqlmodel import Field, Session, col, delete, select
 
 from newsletter.comparisons.comparison import ComparisonRow, SideRow
@@ -17,26 +17,57 @@ from newsletter.issues.week import Week
 
 DRAFT: Final = "draft"
 APPROVED: Final = "approved"
-HELD: Final = "held"
+SCHEDULED: Final = "scheduled"
 SENDING: Final = "sending"
+PAUSED: Final = "paused"
+HELD: Final = "held"
 SENT: Final = "sent"
+CANCELLED: Final = "cancelled"
 
 MOVES = {
-    DRAFT: {APPROVED: "an editor approved what was previewed"},
+    DRAFT: {
+        APPROVED: "an editor approved what was previewed",
+        CANCELLED: "an editor called it off; what it tells waits for the next issue",
+    },
     APPROVED: {
+        DRAFT: "an editor took the approval back",
+        SCHEDULED: "an editor gave it a time of its own, in place of the weekly slot",
+        HELD: "its time had passed by more than MAX_LATENESS, or it had changed since it was approved",
+        SENDING: "the audience was drawn up",
+        CANCELLED: "an editor called it off",
+    },
+    SCHEDULED: {
         DRAFT: "an editor took the approval back",
         HELD: "its time had passed by more than MAX_LATENESS, or it had changed since it was approved",
         SENDING: "the audience was drawn up",
+        CANCELLED: "an editor called it off",
+    },
+    SENDING: {
+        PAUSED: "an editor stopped it for a while",
+        HELD: "what is in doubt cannot be settled by asking, or the provider refuses us altogether",
+        SENT: "nothing is queued, under way or in doubt any more",
+        CANCELLED: "an editor called the rest off",
+    },
+    PAUSED: {
+        SENDING: "an editor let it go on",
+        SENT: "what was under way or in doubt when it was paused was all that was left",
+        CANCELLED: "an editor called the rest off",
     },
     HELD: {
-        DRAFT: "an editor took the approval back",
-        APPROVED: "an editor gave it another time",
-        SENDING: "an editor sent it all the same",
+        DRAFT: "not begun yet: an editor took the approval back",
+        APPROVED: "not begun yet: an editor approved it as it stands now",
+        SCHEDULED: "not begun yet: an editor gave it another time",
+        SENDING: "an editor sent it all the same, or decided what was in doubt",
+        SENT: "an event, the provider or an editor settled all that was in doubt",
+        CANCELLED: "an editor called it, or the rest of it, off",
     },
-    SENDING: {SENT: "nothing is queued, under way or in doubt any more"},
-    SENT: {},
+    SENT: {SENDING: "an editor asked for another try for those who were refused for a passing reason"},
+    CANCELLED: {DRAFT: "never begun: an editor drafted the week anew"},
 }
 """Every state, and what may follow it and why."""
+
+READERS_HAVE_IT: Final = (SENDING, PAUSED, HELD, SENT)
+"""States of an issue whose list has been drawn up and that nobody has called off."""
 
 
 class IllegalMove(ValueError):  # noqa: N818  the name says what happened
@@ -64,9 +95,12 @@ class Issue(Table, table=True):
     """Digest of the letter that was last previewed."""
     digest: str | None = None
     """Digest of the letter that was approved."""
+    approved_of: str | None = None
+    """What the approved letter was made of, as JSON: what it is called -> its own digest. To name what has changed."""
     letter_id: int | None = Field(default=None, foreign_key="letters.id")
     """The letter that goes out, frozen when the audience is drawn up."""
     held_because: str | None = None
+    """Why it waits for an editor; of a held issue only."""
     created_at: datetime
     approved_at: datetime | None = None
     sent_at: datetime | None = None
@@ -107,6 +141,12 @@ def find(session: Session, week: Week) -> Issue | None:
     return session.exec(query if only_reads(session) else query.with_for_update()).one_or_none()
 
 
+def of_letter(session: Session, letter_id: int) -> Issue | None:
+    """The issue whose letter this is; None for a letter to one person. Locked as by `find`."""
+    query = select(Issue).where(Issue.letter_id == letter_id)
+    return session.exec(query if only_reads(session) else query.with_for_update()).one_or_none()
+
+
 def every(session: Session) -> list[Issue]:
     """All issues, the newest week first."""
     return list(session.exec(select(Issue).order_by(col(Issue.week).desc())))
@@ -118,15 +158,18 @@ def in_state(session: Session, *states: str) -> list[Issue]:
 
 
 def sent(session: Session) -> list[Issue]:
-    """The issues that readers have (or are just getting), the newest week first: all that the archive may show."""
-    return in_state(session, SENDING, SENT)[::-1]
+    """The issues that readers have (or are just getting), the newest week first: all that the archive shows."""
+    query = select(Issue).where(_readers_have_it()).order_by(col(Issue.week).desc())
+    return list(session.exec(query))
 
 
 def find_sent(session: Session, week: Week) -> Issue | None:
-    """The issue of a week that readers have or are just getting; None for any other."""
-    return session.exec(
-        select(Issue).where(Issue.week == str(week), col(Issue.state).in_((SENDING, SENT)))
-    ).one_or_none()
+    """The issue of a week that some readers have, so that its links work; None for any other.
+
+    Also one that was called off in its midst: the archive does not show it, but those who have it may look at it.
+    """
+    begun = (Issue.week == str(week), col(Issue.letter_id).is_not(None))
+    return session.exec(select(Issue).where(*begun)).one_or_none()
 
 
 def before(session: Session, week: Week) -> Issue | None:
@@ -173,8 +216,12 @@ def sent_categories(session: Session) -> list[str]:
         select(SideRow.category)
         .join(IssueComparison, col(IssueComparison.comparison_id) == col(SideRow.comparison_id))
         .join(Issue, col(Issue.id) == col(IssueComparison.issue_id))
-        .where(col(Issue.state).in_((SENDING, SENT)))
+        .where(_readers_have_it())
         .distinct()
         .order_by(col(SideRow.category))
     )
     return list(session.exec(query))
+
+
+def _readers_have_it() -> ColumnElement[bool]:
+    return col(Issue.letter_id).is_not(None) & col(Issue.state).in_(READERS_HAVE_IT)

@@ -3,6 +3,7 @@
 * `edition`: what a letter is made of: the week's comparisons in order, and whose letter it is
 * `letter`: an edition becomes a Letter, compiled once
 * `page`, `card`: pure: what a letter says around its comparisons, and what it shows of each
+* `ingredients`: what a letter is made of, by name: to tell what has changed since it was approved
 * `personal`: a Letter to one person
 * `note`: pure: what letters to one person say
 * `excerpt`: pure: cutting long words to fit

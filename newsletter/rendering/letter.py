@@ -5,10 +5,12 @@ is compiled once, however many read it; what differs between readers is left as 
 `PREFERENCES_URL` and `UNSUBSCRIBE_URL`.
 """
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from functools import cache
+from typing import Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined
 
 from newsletter.message import Letter
 from newsletter.places import TEMPLATES
@@ -17,6 +19,9 @@ from newsletter.rendering.armour import clean, in_html, in_text, isolate
 from newsletter.rendering.edition import Edition
 from newsletter.rendering.mjml import compile_mjml
 from newsletter.rendering.page import envelope, in_words, page
+
+TEMPLATE: Final = "issue.mjml"
+"""The template of an issue's letter; it brings in its parts."""
 
 
 def render(edition: Edition, without: AbstractSet[str] = frozenset()) -> Letter:
@@ -32,7 +37,7 @@ def render(edition: Edition, without: AbstractSet[str] = frozenset()) -> Letter:
     return Letter(
         subject=in_text(clean(subject)),
         preheader=in_text(clean(preheader)),
-        html=compile_mjml(environment().get_template("issue.mjml").render(page=shown)),
+        html=compile_mjml(environment().get_template(TEMPLATE).render(page=shown)),
         text=plain_text.issue(shown),
     )
 
@@ -41,13 +46,24 @@ def render(edition: Edition, without: AbstractSet[str] = frozenset()) -> Letter:
 def environment() -> Environment:
     """The templates of letters. Every text that they print is escaped by `armour.in_html`; unknown names raise."""
     made = Environment(
-        loader=FileSystemLoader(TEMPLATES / "letters"),
+        loader=DictLoader(templates()),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=in_html,
         trim_blocks=True,
         lstrip_blocks=True,
-        auto_reload=False,  # a program renders by the templates that it began with
+        auto_reload=False,
     )
     made.filters.update(isolate=isolate, in_words=in_words)
     return made
+
+
+@cache
+def templates() -> Mapping[str, str]:
+    """What the templates of letters say, by their names below `templates/letters/`.
+
+    Read once and all together: a program renders by the templates that it began with, and never by some of another's.
+    """
+    folder = TEMPLATES / "letters"
+    files = sorted(path for path in folder.rglob("*.mjml") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in files}

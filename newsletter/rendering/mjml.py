@@ -11,6 +11,9 @@ from typing import Final, NoReturn
 
 from mjml import mjml2html
 
+PACKAGE: Final = "mjml-python"
+"""The compiler, as it is installed."""
+
 DEEPEST = 60
 """Nested tags. The compiler recurses without a bound, and at some thousands takes the whole process down."""
 

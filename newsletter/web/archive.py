@@ -71,12 +71,13 @@ def one_issue(request: Request, site: Here, week: str) -> Response:
     except ValueError:
         raise HTTPException(404) from None
     with reading(site.engine) as session:
-        entries = _entries(session, site)
-        place = next((place for place, entry in enumerate(entries) if entry.week == wanted), None)
-        if place is None:
+        if issues.find_sent(session, Week.parse(wanted)) is None:
             raise HTTPException(404)
+        entries = _entries(session, site)
         values = _edition(session, site, wanted)
-    newer, older = entries[place - 1] if place else None, entries[place + 1] if place + 1 < len(entries) else None
+    # One that was called off in its midst is in no list, but those who have it may look at it.
+    newer = next((entry for entry in reversed(entries) if entry.week > wanted), None)
+    older = next((entry for entry in entries if entry.week < wanted), None)
     return cached(request, page(site, "issue.html", **values, newer=newer, older=older))
 
 
@@ -106,7 +107,7 @@ def _carrier(session: Session, comparison_id: int) -> Issue | None:
     """The issue in which readers were sent a comparison; None where no reader has been sent it."""
     place = session.get(IssueComparison, comparison_id)
     issue = None if place is None else session.get(Issue, place.issue_id)
-    return issue if issue is not None and issue.state in (issues.SENDING, issues.SENT) else None
+    return issue if issue is not None and issue.letter_id is not None else None
 
 
 def _entries(session: Session, site: Site) -> list[Entry]:
@@ -128,7 +129,7 @@ def _entries(session: Session, site: Site) -> list[Entry]:
 def _edition(session: Session, site: Site, week: str) -> dict[str, Any]:
     """What `edition.html` shows of an issue: the words of the letter, around whole comparisons."""
     issue = issues.find_sent(session, Week.parse(week))
-    assert issue is not None  # the caller has it from the entries
+    assert issue is not None  # the caller has looked
     records = comparisons_of(session, issue)
     rules = site.assembly.rules
     return {

@@ -6,7 +6,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from newsletter.delivery.mime import MimeFiller, quoted_printable
@@ -46,6 +46,7 @@ def part(mail: EmailMessage, kind: str) -> str:
 def test_both_parts_are_what_the_filler_makes(html: str, text: str, one: str, two: str) -> None:
     letter = Letter("s", "", html, text)
     values = {"A": one, "B_C": two}
+    assume(letter.merge_fields <= values.keys())  # chance may write another one, say %%B%%
     raw = MimeFiller(letter, ENVELOPE).fill(Recipient("row", "a@mail.example", values), BATCH, NOW)
 
     mail = read(raw)

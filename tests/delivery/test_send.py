@@ -1,13 +1,12 @@
 """Sending through real HTTP to the sandbox, over a line that breaks."""
 
 import threading
-from collections import Counter
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.smtp import SMTP
 from sqlalchemy import Engine, update
 from sqlmodel import col, select
 
@@ -15,54 +14,21 @@ from newsletter.db import reading
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import Delivery
 from newsletter.delivery.outbox import OutboxProvider
-from newsletter.delivery.postmark import PostmarkProvider
-from newsletter.delivery.provider import Accepted, Provider
 from newsletter.delivery.reconcile import Reconciled, reconcile
-from newsletter.delivery.send import Sending, Sent, send
+from newsletter.delivery.send import Sent
 from newsletter.delivery.smtp import SmtpProvider
 from newsletter.message import Recipient
 from newsletter.sandbox.server import Sandbox
 from subscribers.subscriber import Subscriber
 from tests.delivery.faulty_line import LOSE_ANSWER, LOSE_REQUEST, FaultyLine
-from tests.delivery.providers.smtp_server import SmtpServer
-from tests.delivery.providers.test_smtp import hang_up
-from tests.delivery.readers import ENVELOPE, NOW, books, drawn_up, recipient
-
-SOON = timedelta(milliseconds=300)
-NEVER = timedelta(days=1)
+from tests.delivery.providers.smtp_server import SmtpServer, cut
+from tests.delivery.readers import ENVELOPE, books, claim, drawn_up, recipient
+from tests.delivery.runs import NEVER, clock, copies, each_once, run, small_batches
 
 
-def clock() -> datetime:
-    return datetime.now(UTC)
-
-
-def run(engine: Engine, provider: Provider, letter_id: int, settle: timedelta = SOON, wait: bool = True) -> Sent:
-    return send(
-        Sending(
-            engine=engine,
-            provider=provider,
-            envelope=ENVELOPE,
-            recipient_of=recipient,
-            settle=settle,
-            clock=clock,
-            wait=wait,
-        ),
-        letter_id,
-    )
-
-
-def small_batches(url: str, token: str, size: int = 10) -> PostmarkProvider:
-    provider = PostmarkProvider(token, url, timeout=5)
-    provider.max_batch = size
-    return provider
-
-
-def copies(sandbox: Sandbox) -> Counter[str]:
-    return Counter(message.recipients[0] for message in sandbox.messages if message.tag == ENVELOPE.tag)
-
-
-def each_once(sandbox: Sandbox, readers: int) -> bool:
-    return copies(sandbox) == Counter({f"reader{n}@example.com": 1 for n in range(readers)})
+async def hang_up(server: SMTP) -> str:
+    cut(server)
+    return "421 gone"
 
 
 def test_everybody_gets_the_letter_once(engine: Engine, sandbox: Sandbox) -> None:
@@ -194,8 +160,7 @@ def test_a_dead_senders_batch_that_had_left_is_found(engine: Engine, sandbox: Sa
     provider = small_batches(sandbox.url, sandbox.token)
     with reading(engine) as session:
         stored = session.get_one(ledger.StoredLetter, letter_id)
-    batch = ledger.claim(engine, letter_id, 10, clock())
-    assert batch is not None
+    batch = claim(engine, letter_id, now=clock())
     readers = [recipient(stored.row_key(number), number, email) for number, email in batch.readers]
     provider.send(stored.letter(), ENVELOPE, readers, batch.key)  # and the sender dies before it writes this down
 
@@ -207,7 +172,7 @@ def test_a_dead_senders_batch_that_had_left_is_found(engine: Engine, sandbox: Sa
 
 def test_the_outbox_is_never_in_doubt(sqlite_engine: Engine, tmp_path: Path) -> None:
     letter_id = drawn_up(sqlite_engine, 10)
-    ledger.claim(sqlite_engine, letter_id, 10, clock())  # and the sender dies before it writes a file
+    claim(sqlite_engine, letter_id, now=clock())  # and the sender dies before it writes a file
 
     sent = run(sqlite_engine, OutboxProvider(tmp_path / "outbox"), letter_id)
 
@@ -217,43 +182,13 @@ def test_the_outbox_is_never_in_doubt(sqlite_engine: Engine, tmp_path: Path) -> 
 
 def test_smtp_cannot_be_asked_so_what_is_in_doubt_is_held_and_said(sqlite_engine: Engine) -> None:
     letter_id = drawn_up(sqlite_engine, 3)
-    assert ledger.claim(sqlite_engine, letter_id, 3, clock() - timedelta(minutes=1)) is not None
+    claim(sqlite_engine, letter_id, now=clock() - timedelta(minutes=1))
 
     sent = run(sqlite_engine, SmtpProvider("smtp://127.0.0.1:9", timeout=2), letter_id)
 
     assert sent.accounting == ledger.Accounting(audience=3, in_doubt=3)
     assert sent.in_doubt_because is not None
     assert "SMTP" in sent.in_doubt_because
-
-
-def test_reconcile_leaves_the_rows_of_a_live_sender_alone(sqlite_engine: Engine, sandbox: Sandbox) -> None:
-    letter_id = drawn_up(sqlite_engine, 10)
-    ledger.claim(sqlite_engine, letter_id, 10, NOW)
-
-    asked = reconcile(
-        sqlite_engine, small_batches(sandbox.url, sandbox.token), ENVELOPE, letter_id, timedelta(0), clock
-    )
-
-    assert asked.requeued == asked.accepted == asked.in_doubt == 0
-    assert books(sqlite_engine, letter_id).sending == 10
-
-
-def test_a_search_that_does_not_show_later_messages_decides_nothing(sqlite_engine: Engine, sandbox: Sandbox) -> None:
-    """The control fails here because the later message's evidence is of another server: it is not in this sandbox."""
-    letter_id = drawn_up(sqlite_engine, 2)
-    ledger.claim(sqlite_engine, letter_id, 1, clock() - timedelta(minutes=2))
-    ledger.doubt_orphans(sqlite_engine, letter_id)
-    later = ledger.claim(sqlite_engine, letter_id, 1, clock() - timedelta(minutes=1))
-    assert later is not None
-    ledger.record(sqlite_engine, letter_id, later, [Accepted("elsewhere")], NOW)
-
-    asked = reconcile(
-        sqlite_engine, small_batches(sandbox.url, sandbox.token), ENVELOPE, letter_id, timedelta(seconds=1), clock
-    )
-
-    assert (asked.in_doubt, asked.requeued) == (1, 0)
-    assert asked.why == "the provider's search does not show later messages of ours either"
-    assert books(sqlite_engine, letter_id).in_doubt == 1
 
 
 def test_who_unsubscribes_while_the_letter_goes_out_is_not_sent_to(sqlite_engine: Engine, sandbox: Sandbox) -> None:
@@ -272,8 +207,7 @@ def test_who_unsubscribes_while_the_letter_goes_out_is_not_sent_to(sqlite_engine
         return recipient(row, number, address)
 
     provider = small_batches(sandbox.url, sandbox.token)
-    sending: Callable[..., Sending] = Sending
-    send(sending(sqlite_engine, provider, ENVELOPE, unhurried, SOON, clock, on_progress=leave), letter_id)
+    run(sqlite_engine, provider, letter_id, recipient_of=unhurried, on_progress=leave)
 
     assert books(sqlite_engine, letter_id) == ledger.Accounting(audience=200, accepted=199, left=1)
     assert copies(sandbox)["reader199@example.com"] == 0
@@ -286,7 +220,7 @@ def test_progress_is_told_from_the_first_batch_on_and_ends_with_the_books(
     told: list[ledger.Accounting] = []
     provider = small_batches(sandbox.url, sandbox.token)
 
-    send(Sending(sqlite_engine, provider, ENVELOPE, recipient, SOON, clock, on_progress=told.append), letter_id)
+    run(sqlite_engine, provider, letter_id, on_progress=told.append)
 
     assert 2 <= len(told) < 40  # not at every batch: each count reads the whole list
     assert all(accounting.adds_up for accounting in told)
@@ -304,7 +238,7 @@ def test_trouble_in_one_thread_stops_the_others_and_is_raised(sqlite_engine: Eng
 
     provider = small_batches(sandbox.url, sandbox.token)
     with pytest.raises(ZeroDivisionError):
-        send(Sending(sqlite_engine, provider, ENVELOPE, broken, SOON, clock), letter_id)
+        run(sqlite_engine, provider, letter_id, recipient_of=broken)
 
     assert run(sqlite_engine, provider, letter_id).accounting == ledger.Accounting(audience=100, accepted=100)
     assert each_once(sandbox, 100)

@@ -1,7 +1,6 @@
 """A letter in variants: each batch is of one, each is loaded when its turn comes, and everybody gets theirs once."""
 
 from collections import Counter
-from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, event, update
@@ -9,18 +8,18 @@ from sqlalchemy.exc import IntegrityError, NoResultFound
 from sqlmodel import col
 
 from newsletter.db import reading, writing
-from newsletter.delivery import ledger, variants
+from newsletter.delivery import doubts, ledger, variants
+from newsletter.delivery.drain import CONCURRENCY, LETTERS
 from newsletter.delivery.ledger import StoredLetter
 from newsletter.delivery.postmark import PostmarkProvider
-from newsletter.delivery.send import CONCURRENCY, LETTERS
 from newsletter.message import Letter
 from newsletter.sandbox.mailbox import content_of
 from newsletter.sandbox.server import Sandbox
 from newsletter.sandbox.templates import MAX_TEMPLATES
 from subscribers.subscriber import Subscriber
 from tests.delivery.faulty_line import LOSE_ANSWER, LOSE_REQUEST, FaultyLine
-from tests.delivery.readers import ENVELOPE, LETTER, NOW, add_readers, books, recipient
-from tests.delivery.test_send import NEVER, clock, copies, run, small_batches
+from tests.delivery.readers import ENVELOPE, LETTER, NOW, add_readers, books, claim, doubt, recipient, try_claim
+from tests.delivery.runs import NEVER, copies, run, small_batches
 
 
 def variant(number: int) -> Letter:
@@ -62,7 +61,7 @@ def subjects(sandbox: Sandbox, count: int) -> dict[str, str]:
 def test_a_batch_is_of_one_variant(engine: Engine) -> None:
     letter_id = in_variants(engine, 30, 3)
     taken = []
-    while batch := ledger.claim(engine, letter_id, 8, NOW):
+    while batch := try_claim(engine, letter_id, 8):
         assert {number % 3 for number, _ in batch.readers} == {batch.variant}
         taken += [number for number, _ in batch.readers]
     assert sorted(taken) == list(range(1, 31))
@@ -89,8 +88,7 @@ def test_a_dead_senders_batch_is_found_whatever_its_variant(sqlite_engine: Engin
     with reading(sqlite_engine) as session:
         stored = session.get_one(StoredLetter, letter_id)
     for number in (0, 1):
-        batch = ledger.claim(sqlite_engine, letter_id, 10, clock())
-        assert batch is not None
+        batch = claim(sqlite_engine, letter_id, 10)
         assert batch.variant == number
         with reading(sqlite_engine) as session:
             letter = variants.letter_of(session, stored, number)
@@ -138,7 +136,7 @@ def test_who_left_is_put_aside_whatever_their_variant(sqlite_engine: Engine) -> 
     with sqlite_engine.begin() as connection:
         connection.execute(update(Subscriber).where(col(Subscriber.id) % 3 == 1).values(status="unsubscribed"))
     taken = []
-    while batch := ledger.claim(sqlite_engine, letter_id, 500, NOW):
+    while batch := try_claim(sqlite_engine, letter_id):
         taken.append(batch.variant)
     assert taken == [0, 2]
     assert books(sqlite_engine, letter_id) == ledger.Accounting(audience=9, sending=6, left=3)
@@ -166,12 +164,9 @@ def test_a_number_stands_for_one_variant_and_never_for_the_letter_itself(engine:
 
 def test_what_has_rested_goes_back_in_its_own_variant(sqlite_engine: Engine) -> None:
     letter_id = in_variants(sqlite_engine, 4, 2)
-    first = ledger.claim(sqlite_engine, letter_id, 10, NOW - timedelta(hours=1))
-    second = ledger.claim(sqlite_engine, letter_id, 10, NOW)
-    assert first is not None
-    assert second is not None
-    ledger.doubt_orphans(sqlite_engine, letter_id)
-    ledger.requeue(sqlite_engine, letter_id, second.key)
-    again = ledger.claim(sqlite_engine, letter_id, 10, NOW)
-    assert again is not None
+    first = claim(sqlite_engine, letter_id, 10)
+    second = claim(sqlite_engine, letter_id, 10)
+    doubt(sqlite_engine, letter_id)
+    doubts.requeue(sqlite_engine, letter_id, second.key)
+    again = claim(sqlite_engine, letter_id, 10)
     assert (again.variant, again.readers) == (second.variant, second.readers) != (first.variant, first.readers)

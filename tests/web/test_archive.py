@@ -4,12 +4,14 @@ from itertools import pairwise
 import pytest
 from fastapi.testclient import TestClient
 
-from newsletter import weekly
+from newsletter import steering, weekly
 from newsletter.assembly import Assembly
 from newsletter.db import writing
+from newsletter.delivery import ledger
 from newsletter.issues import issue as issues
 from tests.web.conftest import browser
 from tests.web.world import (
+    NOW,
     W46,
     W47,
     MakeAssembly,
@@ -50,17 +52,48 @@ def test_what_no_issue_has_sent_is_not_there(client: TestClient, assembly: Assem
     assert hidden()
 
 
-def test_an_issue_shows_from_the_moment_it_is_going_out(client: TestClient, assembly: Assembly) -> None:
+def begin(assembly: Assembly, state: str) -> None:
+    """Bring an approved issue to a state in the midst of its going out."""
+    with writing(assembly.engine) as session:
+        issue = weekly.require(session, W47)
+        stored = ledger.store(session, weekly.compose(session, assembly.rules, issue), issue.week, NOW)
+        issue.letter_id, issue.state = stored.id, state
+        session.commit()
+
+
+@pytest.mark.parametrize("state", [issues.SENDING, issues.PAUSED, issues.HELD])
+def test_an_issue_shows_from_the_moment_it_is_going_out(client: TestClient, assembly: Assembly, state: str) -> None:
+    keep(assembly, a_comparison())
+    draft(assembly)
+    approve(assembly)
+    begin(assembly, state)
+    assert [client.get(path).status_code for path in ARCHIVE] == [200] * 4
+    assert "going out now" in client.get("/issues").text
+
+
+def test_what_was_called_off_in_its_midst_is_in_no_list_but_there_for_those_who_have_it(
+    client: TestClient, assembly: Assembly
+) -> None:
+    send(assembly, a_comparison("Earlier", "Sooner", published_at="2026-11-10T12:00:00Z"), week=W46)
+    keep(assembly, a_comparison())
+    draft(assembly)
+    approve(assembly)
+    begin(assembly, issues.CANCELLED)
+    assert [client.get(path).status_code for path in ARCHIVE] == [200] * 4
+    assert "Gantry" in client.get("/issues/2026-W47").text
+    assert 'href="/issues/2026-W46"' in client.get("/issues/2026-W47").text
+    for listing in ("/", "/issues", "/issues/2026-W46"):
+        assert "2026-W47" not in client.get(listing).text
+
+
+def test_what_was_called_off_before_it_began_is_not_there(client: TestClient, assembly: Assembly) -> None:
     keep(assembly, a_comparison())
     draft(assembly)
     approve(assembly)
     with writing(assembly.engine) as session:
-        issue = weekly.require(session, W47)
-        issues.move(issue, issues.SENDING)
-        session.add(issue)
+        steering.cancel(session, W47)
         session.commit()
-    assert [client.get(path).status_code for path in ARCHIVE] == [200] * 4
-    assert "going out now" in client.get("/issues").text
+    assert [client.get(path).status_code for path in ARCHIVE] == [200, 200, 404, 404]
 
 
 def test_a_comparison_of_the_next_draft_stays_hidden_beside_a_sent_issue(
