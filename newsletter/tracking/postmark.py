@@ -1,9 +1,10 @@
-"""What does an event mean that Postmark posts to us?
+"""What does an event mean that Postmark posts to us? What it says of an address, and which message it proves.
 
 Pure. Whatever comes, it is read or passed over: a form, a type or a word that we do not know is no error, since
 Postmark adds some now and then, and what would be answered with an error is not told again.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -13,8 +14,11 @@ from newsletter.delivery.provider import Listed
 
 SUBSCRIPTION_CHANGE: Final = "SubscriptionChange"
 
-TYPES: Final = frozenset({SUBSCRIPTION_CHANGE, "Bounce", "Click", "Delivery", "Inbound", "Open", "SpamComplaint"})
-"""Record types that Postmark is known to post. Only changes of subscriptions are read yet.
+OF_A_MESSAGE: Final = frozenset({SUBSCRIPTION_CHANGE, "Bounce", "Click", "Delivery", "Open", "SpamComplaint"})
+"""Record types that come of a message which Postmark has taken; a change of a subscription where it names one."""
+
+TYPES: Final = frozenset({*OF_A_MESSAGE, "Inbound"})
+"""Record types that Postmark is known to post. What is said of an address is read in changes of subscriptions alone.
 
 A hard bounce and a complaint come twice, as events of their own and as such a change; so none is missed.
 """
@@ -25,6 +29,10 @@ TEST_MESSAGE: Final = "00000000-0000-0000-0000-000000000000"
 """The MessageID in what the button of Postmark's pages sends to try out an endpoint. Nothing has happened to anybody,
 and the address in it may be a real one."""
 
+_MESSAGE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_KEY = re.compile(r"[0-9a-z-]{1,80}")
+"""What our own keys are made of, and no longer than Postmark lets them be."""
+
 
 @dataclass(frozen=True)
 class LetGo:
@@ -33,6 +41,15 @@ class LetGo:
     email: str
     stream: str | None
     at: datetime
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A message of ours that Postmark has taken, or nothing could have become of it: by our own keys and its id."""
+
+    row: str
+    batch: str
+    message_id: str
 
 
 def record_type(event: object) -> str:
@@ -66,6 +83,21 @@ def read(event: object) -> Listed | LetGo | None:
     return Listed(email, stream, meaning, at) if meaning else None
 
 
-def _fields(event: object) -> dict[str, object]:
-    """An event's fields by their names in lower case: `ServerID` was `ServerId` once."""
-    return {name.lower(): value for name, value in event.items()} if isinstance(event, dict) else {}
+def taken(event: object) -> Taken | None:
+    """Which message of ours an event proves to have been taken, whatever became of it then; None where it proves none.
+
+    That is so for a test, and for whatever does not name both of our keys and an id, each in its form.
+    """
+    fields = _fields(event)
+    metadata = _fields(fields.get("metadata"))
+    row, batch, message_id = metadata.get("row"), metadata.get("batch"), fields.get("messageid")
+    if not (isinstance(row, str) and isinstance(batch, str) and isinstance(message_id, str)):
+        return None
+    in_form = _KEY.fullmatch(row) and _KEY.fullmatch(batch) and _MESSAGE_ID.fullmatch(message_id)
+    proves = record_type(event) in OF_A_MESSAGE and in_form and message_id != TEST_MESSAGE
+    return Taken(row, batch, message_id) if proves else None
+
+
+def _fields(written: object) -> dict[str, object]:
+    """An object's fields by their names in lower case: `ServerID` was `ServerId` once."""
+    return {name.lower(): value for name, value in written.items()} if isinstance(written, dict) else {}

@@ -18,7 +18,7 @@ from newsletter.assembly import Assembly
 ROUND: Final = 15.0  # seconds between two rounds that nobody has asked for
 A_MOMENT: Final = 1.5  # seconds at most between a nudge and its round, by chance
 SOON: Final = 1.0  # seconds until the next round, where another process was at it
-PATIENCE: Final = 5.0  # seconds that `stop` waits for the round under way
+PATIENCE: Final = 24.0  # seconds that `stop` waits for what is under way: a provider may take its time to answer
 
 log = structlog.get_logger()
 
@@ -48,7 +48,7 @@ class Postman:
         self._wanted.set()
 
     def stop(self) -> None:
-        """End after the round under way, but do not wait for it beyond PATIENCE. Idempotent."""
+        """End after the batch under way, but do not wait for it beyond PATIENCE. Idempotent."""
         self._stopping.set()
         self._wanted.set()
         if self._thread is not None:
@@ -70,14 +70,15 @@ class Postman:
         """Carry once; return whether another process was at it, and letters may be left."""
         try:
             # Pages neither make nor change tables, and nor does their postman.
-            carried = welcome.carry(self._assembly.bare_engine, self._assembly.welcome_desk, self._clock)
+            assembly = self._assembly
+            carried = welcome.carry(assembly.bare_engine, assembly.welcome_desk, self._clock, self._stopping)
         except Exception as error:  # noqa: BLE001  whatever it was, the next round tries again
             # The first line: a database names addresses in the others.
             self._tell(f"{type(error).__name__}: {error}".partition("\n")[0])
             return False
         if carried.sign_ups or carried.letters:
             log.info("letters carried", sign_ups=carried.sign_ups, letters=carried.letters)
-        self._tell(carried.stopped)
+        self._tell(None if self._stopping.is_set() else carried.stopped)
         return carried.busy
 
     def _tell(self, trouble: str | None) -> None:

@@ -7,6 +7,7 @@ stops telling where that goes on. No address and no password is in a log.
 
 import hmac
 from base64 import b64decode
+from datetime import datetime
 from typing import Annotated, Final
 
 import orjson
@@ -16,10 +17,12 @@ from fastapi.responses import PlainTextResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect
 
+from newsletter.arrivals import settle
 from newsletter.db import writing
-from newsletter.departures import hear
-from newsletter.tracking.postmark import read, record_type
-from newsletter.web.site import Here
+from newsletter.delivery.provider import Listed
+from newsletter.departures import Heard, hear
+from newsletter.tracking.postmark import LetGo, read, record_type, taken
+from newsletter.web.site import Here, Site
 
 MAX_BODY: Final = 1_000_000  # bytes; an event is a few hundred, a bounce with its whole message may be large
 RETRY: Final = "60"  # seconds
@@ -68,7 +71,7 @@ async def posted(request: Request, known: Annotated[bool, Depends(is_provider)])
 def postmark(
     site: Here, known: Annotated[bool, Depends(is_provider)], body: Annotated[bytes | None, Depends(posted)]
 ) -> Response:
-    """Write down one event of Postmark's."""
+    """Write down what one event of Postmark's says of an address, and what it proves of a message of ours."""
     if not known:
         challenge = {"WWW-Authenticate": 'Basic realm="webhooks", charset="UTF-8"'}
         return PlainTextResponse("name or password is wrong\n", 401, challenge)
@@ -76,16 +79,27 @@ def postmark(
         event = None if body is None else orjson.loads(body)
     except orjson.JSONDecodeError:
         event = None
-    said, kind = read(event), record_type(event)
-    if said is None:
-        log.info("event not recorded", type=kind)
-        return PlainTextResponse("not recorded\n")
+    kind, now = record_type(event), site.clock()
+    said, proof = read(event), taken(event)
     try:
-        with writing(site.engine) as session:
-            heard = hear(session, said, site.assembly.settings.postmark_stream, site.clock())
-            session.commit()
+        # One after the other, and each on the disk by itself: they lock readers and rows in different orders.
+        settled = settle(site.engine, proof, now) if proof else None
+        heard = _listen(site, said, now) if said else None
     except SQLAlchemyError as error:
         log.warning("event could not be written", type=kind, error=type(error).__name__)
         return PlainTextResponse("could not be written; tell it again\n", 503, {"Retry-After": RETRY})
-    log.info("event", type=kind, outcome=heard.outcome, subscriber=heard.subscriber)
+    if not (settled or heard):
+        log.info("event not recorded", type=kind)
+        return PlainTextResponse("not recorded\n")
+    details: dict[str, object] = {"outcome": heard.outcome, "subscriber": heard.subscriber} if heard else {}
+    if settled:
+        details |= {"settled": f"a row of letter {settled.letter_id}", "issue": settled.week, "state": settled.state}
+    log.info("event", type=kind, **details)
     return PlainTextResponse("recorded\n")
+
+
+def _listen(site: Site, said: Listed | LetGo, now: datetime) -> Heard:
+    with writing(site.engine) as session:
+        heard = hear(session, said, site.assembly.settings.postmark_stream, now)
+        session.commit()
+    return heard

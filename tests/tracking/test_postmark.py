@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from newsletter.delivery.provider import Listed
-from newsletter.tracking.postmark import SUBSCRIPTION_CHANGE, TEST_MESSAGE, UNKNOWN, LetGo, read, record_type
+from newsletter.tracking.postmark import (
+    SUBSCRIPTION_CHANGE,
+    TEST_MESSAGE,
+    UNKNOWN,
+    LetGo,
+    Taken,
+    read,
+    record_type,
+    taken,
+)
 
 EXAMPLES = json.loads((Path(__file__).parent / "payloads.json").read_text(encoding="utf-8"))
 KINDS = {
@@ -142,3 +151,70 @@ def test_moments_are_eastern_unless_they_say_otherwise(written: str, at: datetim
     assert said is not None
     assert said.at == at
     assert said.at.tzinfo is UTC
+
+
+TAKEN = Taken("0123456789abcdef-17", "f" * 32, "883953f4-6105-42a2-a16a-77a8eac79483")
+KEYS = {"batch": TAKEN.batch, "row": TAKEN.row}
+
+
+def became(kind: str, **fields: Any) -> dict[str, Any]:
+    """An event of a message of ours."""
+    return {"RecordType": kind, "MessageID": TAKEN.message_id, "Metadata": KEYS, **fields}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[example["name"] for example in EXAMPLES])
+def test_every_event_of_a_message_of_ours_proves_that_it_was_taken(example: dict[str, Any]) -> None:
+    of_ours = {**example["payload"], "Metadata": KEYS}
+    assert taken(example["payload"]) is None
+    assert taken(of_ours) == (TAKEN if example["payload"]["MessageID"] else None)
+
+
+def test_our_keys_are_found_however_the_names_of_fields_are_written() -> None:
+    older = {
+        "recordtype": "Delivery",
+        "MessageId": TAKEN.message_id,
+        "METADATA": {"Batch": TAKEN.batch, "ROW": TAKEN.row},
+    }
+    assert taken(older) == TAKEN
+    assert taken(became("Open", MessageID=TAKEN.message_id.upper())) is not None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        became("Inbound"),
+        became("Delivered"),
+        became("delivery"),
+        became("Delivery", RecordType=None),
+        became("Delivery", MessageID=None),
+        became("Delivery", MessageID=""),
+        became("Delivery", MessageID=17),
+        became("Delivery", MessageID=[TAKEN.message_id]),
+        became("Delivery", MessageID=TEST_MESSAGE),
+        became("Delivery", MessageID=TAKEN.message_id + "\n"),
+        became("Delivery", MessageID=TAKEN.message_id[1:]),
+        became("Delivery", MessageID="a" * 36),
+        became("Delivery", Metadata=None),
+        became("Delivery", Metadata={}),
+        became("Delivery", Metadata=[]),
+        became("Delivery", Metadata="batch"),
+        became("Delivery", Metadata=[KEYS]),
+        became("Delivery", Metadata={"row": TAKEN.row}),
+        became("Delivery", Metadata={"batch": TAKEN.batch}),
+        became("Delivery", Metadata={**KEYS, "row": None}),
+        became("Delivery", Metadata={**KEYS, "row": 17}),
+        became("Delivery", Metadata={**KEYS, "row": ""}),
+        became("Delivery", Metadata={**KEYS, "row": "a\0-1"}),
+        became("Delivery", Metadata={**KEYS, "row": "' OR 1=1 --"}),
+        became("Delivery", Metadata={**KEYS, "row": "a" * 81}),
+        became("Delivery", Metadata={**KEYS, "batch": ["f" * 32]}),
+        became("Delivery", Metadata={**KEYS, "batch": "f" * 32 + "\n"}),
+        {"RecordType": "Delivery"},
+        {},
+        [became("Delivery")],
+        None,
+        "Delivery",
+    ],
+)
+def test_what_does_not_name_our_keys_and_an_id_proves_nothing(odd: object) -> None:
+    assert taken(odd) is None

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from newsletter.assembly import Assembly
 from newsletter.db import writing
-from newsletter.delivery.sender_lock import Line, only_sender
+from newsletter.delivery.sender_lock import Line, enter
 from newsletter.sandbox.server import Sandbox
 from newsletter.web import postman as under_test
 from newsletter.web.postman import Postman
@@ -85,7 +85,7 @@ def test_where_another_process_was_at_it_it_looks_again_soon(
     monkeypatch.setattr(under_test, "SOON", 0.05)
     sign_up(assembly)
     with running(assembly) as postman:
-        with only_sender(assembly.bare_engine, Line.PERSONAL) as alone:
+        with enter(assembly.bare_engine, Line.PERSONAL) as alone:
             if alone:  # else the postman has been faster, which is as good
                 postman.nudge()
                 time.sleep(0.2)
