@@ -3,19 +3,25 @@
 So a missed, late or doubled alarm, a restart or a second scheduler does no harm. Run it with `python scheduler.py`.
 """
 
-import signal
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
+from apscheduler.job import Job
+from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DatabaseError
 
-from newsletter import departures, housekeeping, outgoing, weekly, welcome
+from newsletter import departures, housekeeping, invariants, outgoing, weekly, welcome
 from newsletter.assembly import Assembly, assemble
+from newsletter.cli.ending import until_signalled
+from newsletter.db import reading
+from newsletter.issues import issue as issues
 from newsletter.outgoing import Run
 from newsletter.settings import SettingsError
 from newsletter.weekly import CannotDo
@@ -24,6 +30,9 @@ TICK = 20  # seconds between two looks at what is due
 DAY = 24 * 60 * 60  # seconds
 
 Clock = Callable[[], datetime]
+
+NEVER = threading.Event()
+"""Nobody sets it: what ends a job early that nobody ends."""
 
 log = structlog.get_logger()
 
@@ -40,15 +49,19 @@ def draft(assembly: Assembly, clock: Clock) -> None:
         log.info("drafted", week=issue.week, subject=issue.subject_line)
 
 
-def send(assembly: Assembly, clock: Clock) -> None:
+def send(assembly: Assembly, clock: Clock, stop: threading.Event = NEVER) -> None:
     """Send what is due, and go on with what was interrupted; what is in doubt is asked about on the way."""
-    for outcome in outgoing.send_due(assembly.engine, assembly.rules, assembly.post, Run(clock=clock, wait=False)):
+    run = Run(clock=clock, wait=False, stop=stop)
+    outcomes = outgoing.send_due(assembly.engine, assembly.rules, assembly.post, run)
+    for outcome in outcomes:
         log.info("sent", week=outcome.week, state=outcome.state, note=outcome.note, outcome=outcome.sent)
+    if any(outcome.sent and outcome.state == issues.SENT for outcome in outcomes) and not stop.is_set():
+        check(assembly, clock)
 
 
-def carry(assembly: Assembly, clock: Clock) -> None:
+def carry(assembly: Assembly, clock: Clock, stop: threading.Event = NEVER) -> None:
     """Carry letters to one person: those that the pages have left, or whose sender died."""
-    carried = welcome.carry(assembly.engine, assembly.welcome_desk, clock)
+    carried = welcome.carry(assembly.engine, assembly.welcome_desk, clock, stop)
     if carried.sign_ups or carried.letters:
         log.info("carried", sign_ups=carried.sign_ups, letters=carried.letters, stopped=carried.stopped)
 
@@ -62,23 +75,33 @@ def clean_up(assembly: Assembly, clock: Clock) -> None:
         log.warning("the database's file may hold old bytes of whoever was erased; tried again tomorrow")
 
 
+def check(assembly: Assembly, _: Clock) -> None:
+    """Look at what must always be true of the database; say what is not, a line each."""
+    with reading(assembly.engine) as session:
+        wrong = invariants.violations(session)
+    for line in wrong:
+        log.error("the database is not as it must be: stop sending until it is understood", wrong=line)
+
+
 def sync(assembly: Assembly, clock: Clock) -> None:
     """Ask the provider who has left there, or must not be written to, in case an event of that was lost."""
     polled = departures.poll(assembly.engine, assembly.post, clock())
     log.info("asked the provider for its list", listed=polled.listed, **polled.outcomes)
 
 
-def start(assembly: Assembly, clock: Clock = now) -> BackgroundScheduler:
-    """Start the alarms in the background; `shutdown()` on what is returned stops them after the job under way.
+def start(assembly: Assembly, clock: Clock = now, stop: threading.Event = NEVER) -> BackgroundScheduler:
+    """Start the alarms in the background; `shutdown()` on what is returned stops them after the jobs under way.
 
-    `clock` is what the jobs go by; the alarms themselves ring by the wall clock.
+    `clock` is what the jobs go by; the alarms themselves ring by the wall clock. `stop` lets the jobs that send end
+    after the batches under way.
     """
-    scheduler = BackgroundScheduler(timezone=UTC)
-    for job, seconds in ((draft, TICK), (send, TICK), (carry, TICK), (clean_up, DAY), (sync, DAY)):
+    scheduler = BackgroundScheduler(timezone=UTC, jobstores={"default": _Alarms()})
+    ends_early: dict[Callable[..., None], list[threading.Event]] = {send: [stop], carry: [stop]}
+    for job, seconds in ((draft, TICK), (send, TICK), (carry, TICK), (clean_up, DAY), (sync, DAY), (check, DAY)):
         scheduler.add_job(
             _logged(job),
             "interval",
-            args=[assembly, clock],
+            args=[assembly, clock, *ends_early.get(job, [])],
             seconds=seconds,
             next_run_time=now(),
             id=job.__name__,
@@ -90,12 +113,28 @@ def start(assembly: Assembly, clock: Clock = now) -> BackgroundScheduler:
     return scheduler
 
 
-def _logged(job: Callable[[Assembly, Clock], None]) -> Callable[[Assembly, Clock], None]:
+class _Alarms(MemoryJobStore):  # type: ignore[misc]  # it has no types
+    """Alarms that no jump of the wall clock silences.
+
+    APScheduler waits for a time of day: put back by an hour, it would ring no more for an hour; put back by a year
+    (a machine that starts with a wrong clock), for a year. And put on, it counts all that it has missed, one by one.
+    """
+
+    def get_due_jobs(self, now: datetime) -> list[Job]:
+        """Those whose time has come. One that is further away than its interval, either way, rings now."""
+        for job in self.get_all_jobs():
+            if abs(job.next_run_time - now) > job.trigger.interval:
+                job.modify(next_run_time=now)
+        due: list[Job] = super().get_due_jobs(now)
+        return due
+
+
+def _logged(job: Callable[..., None]) -> Callable[..., None]:
     """A job whose trouble is written down and tried again at the next alarm."""
 
-    def run(assembly: Assembly, clock: Clock) -> None:
+    def run(*arguments: Any) -> None:
         try:
-            job(assembly, clock)
+            job(*arguments)
         except Exception as error:  # noqa: BLE001  whatever it was, the clock goes on
             # The first line: a database names addresses in the others.
             said = str(error).partition("\n")[0]
@@ -105,18 +144,17 @@ def _logged(job: Callable[[Assembly, Clock], None]) -> Callable[[Assembly, Clock
 
 
 def main() -> None:
-    """Run until SIGTERM or Ctrl-C; the job under way is finished first."""
-    signals = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    """Run until SIGTERM or Ctrl-C; the batches under way are written down first, and the other jobs finished."""
     try:
-        with closing(assemble()) as assembly:
+        with closing(assemble()) as assembly, until_signalled(log.info) as stop:
             log.info("started", database=repr(assembly.engine.url), provider=assembly.post.provider.name)
-            scheduler = start(assembly)
-            signal.sigwait(signals)
-            log.info("stopping after the job under way")
-            scheduler.shutdown(wait=True)
-    except (SettingsError, CannotDo, DatabaseError) as error:
+            scheduler = start(assembly, stop=stop)
+            stop.wait()
+            scheduler.shutdown(wait=True)  # `until_signalled` sees to it that this does not last for ever
+    except (SettingsError, CannotDo) as error:
         sys.exit(f"scheduler: {error}")
+    except DatabaseError as error:
+        sys.exit(f"scheduler: the database says: {' '.join(str(error.orig).split())}")
 
 
 if __name__ == "__main__":

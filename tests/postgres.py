@@ -44,15 +44,28 @@ class Cluster:
         self._run(
             "initdb", "-D", str(self._data), "-U", "newsletter", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"
         )
-        options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-        log = str(self._data / "log")
-        self._run("pg_ctl", "-D", str(self._data), "-w", "-t", str(START_TIMEOUT), "-l", log, "-o", options, "start")
+        self.start()
         self._server = create_engine(self._url("postgres", "postgresql+psycopg"), isolation_level="AUTOCOMMIT")
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._server.dispose()
+        self.stop()
+
+    def start(self) -> None:
+        """Start the server, on the port that it had before."""
+        options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+        log = str(self._data / "log")
+        self._run("pg_ctl", "-D", str(self._data), "-w", "-t", str(START_TIMEOUT), "-l", log, "-o", options, "start")
+
+    def stop(self) -> None:
+        """Let the server die: every session breaks, and what was committed is there when it starts again."""
         self._run("pg_ctl", "-D", str(self._data), "-m", "immediate", "stop")
+
+    def set(self, database: str, parameter: str, value: str) -> None:
+        """Set a parameter of a database; new sessions go by it."""
+        with self._server.connect() as connection:
+            connection.exec_driver_sql(f'ALTER DATABASE "{database}" SET {parameter} = {value}')
 
     def create(self, name: str | None = None, template: str = "template1") -> str:
         """Make a database, a copy of `template`; return its URL."""

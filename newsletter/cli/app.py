@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from newsletter.cli import comparisons, issues, provider_list, readers, system, transfer
+from newsletter.cli import comparisons, issues, provider_list, readers, steering, system, transfer, work
 from newsletter.cli.console import Failure, tell
 from newsletter.settings import SettingsError
 from newsletter.weekly import CannotDo
@@ -20,6 +20,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(comparisons.app, name="comparisons")
+for command in (steering.send, steering.pause, steering.resume, steering.cancel):
+    issues.app.command()(command)
+for command in (steering.retry, steering.reconcile, steering.status):
+    issues.app.command()(command)
 app.add_typer(issues.app, name="issues")
 readers.app.command()(provider_list.sync)
 app.add_typer(readers.app, name="subscribers")
@@ -28,6 +32,7 @@ readers.app.command("export")(transfer.export)
 app.add_typer(system.database, name="db")
 app.command()(system.demo)
 app.command()(system.serve)
+app.command()(work.worker)
 app.command()(system.tidy)
 app.command()(system.sandbox)
 

@@ -1,4 +1,4 @@
-"""`newsletter issues …`: the week's issue, from draft to inbox."""
+"""`newsletter issues …`: the week's issue, until it goes out. (`steering` has the commands from there on.)"""
 
 from contextlib import closing
 from datetime import UTC, datetime
@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 from sqlmodel import Session
 
-from newsletter import outgoing, weekly
+from newsletter import weekly
 from newsletter.assembly import Assembly, assemble
 from newsletter.cli.comparisons import as_document, moment
-from newsletter.cli.console import AsJson, Failure, fail, progress, say, say_json, say_table, tell
+from newsletter.cli.console import AsJson, say, say_json, say_table
 from newsletter.db import reading, writing
 from newsletter.delivery import ledger, variants
 from newsletter.delivery.mime import filler_for
@@ -19,7 +19,6 @@ from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue
 from newsletter.issues.week import Week
 from newsletter.message import Filler, Letter
-from newsletter.outgoing import Outcome, Run
 from newsletter.rendering.letter import render
 from subscribers import audience
 
@@ -71,7 +70,7 @@ def list_(as_json: AsJson = False) -> None:
         say_json(rows)
         return
     headings = ["week", "state", f"goes out ({zone})", "subject"]
-    say_table(headings, [(r["week"], r["state"], _local(r["send_at"], assembly), r["subject"]) for r in rows])
+    say_table(headings, [(r["week"], r["state"], local(r["send_at"], assembly), r["subject"]) for r in rows])
 
 
 @app.command()
@@ -85,7 +84,7 @@ def show(of_week: ISO_WEEK, as_json: AsJson = False) -> None:
             "state": issue.state,
             "subject": issue.subject_line,
             "preheader": issue.preheader_line,
-            "digest": _digest(session, assembly, issue),
+            "digest": digest_of(session, assembly, issue),
             "send_at": issue.send_at,
             "held_because": issue.held_because,
             "comparisons": [as_document(record, issue.week) for record in records],
@@ -93,7 +92,7 @@ def show(of_week: ISO_WEEK, as_json: AsJson = False) -> None:
     if as_json:
         say_json(document)
         return
-    say(f"{issue.week}: {issue.state}; goes out {_local(issue.send_at, assembly)} ({assembly.rules.zone})")
+    say(f"{issue.week}: {issue.state}; goes out {local(issue.send_at, assembly)} ({assembly.rules.zone})")
     if issue.held_because:
         say(f"held because {issue.held_because}")
     say(f"subject:   {issue.subject_line}\npreheader: {issue.preheader_line}\ndigest:    {document['digest']}")
@@ -151,8 +150,8 @@ def approve(of_week: ISO_WEEK) -> None:
             left_out = weekly.readership(session, weekly.comparisons_of(session, issue)).left_out
             readers = audience.size(session) - left_out
             session.commit()
-        say(f"approved {of_week}: digest {issue.digest}; goes out {_local(issue.send_at, assembly)}")
-        say(f"it would go to {readers} readers now{f'; {_left_out(left_out)}' if left_out else ''}")
+        say(f"approved {of_week}: digest {issue.digest}; goes out {local(issue.send_at, assembly)}")
+        say(f"it would go to {readers} readers now{f'; {without_anything(left_out)}' if left_out else ''}")
 
 
 @app.command()
@@ -173,100 +172,9 @@ def schedule(
 ) -> None:
     """Give an issue another time to go out."""
     with closing(assemble()) as assembly, writing(assembly.engine) as session:
-        issue = weekly.schedule(session, of_week, at)
+        issue = weekly.schedule(session, of_week, at, datetime.now(UTC))
         session.commit()
-        say(f"{of_week} ({issue.state}) goes out {_local(issue.send_at, assembly)}")
-
-
-@app.command()
-def send(
-    of_week: Annotated[Week | None, typer.Argument(metavar="[W]", parser=week, help="ISO week, like 2026-W47.")] = None,
-    due: Annotated[bool, typer.Option("--due", help="Whatever is due, and nothing else: for cron.")] = False,
-    wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Stay until unknown outcomes have settled, and decide them.")
-    ] = True,
-) -> None:
-    """Send an approved issue, or go on with one that was interrupted. Safe to run twice, at once, late."""
-    if due == (of_week is not None):
-        raise typer.BadParameter("name either a week or --due")
-    with closing(assemble()) as assembly:
-        with progress("sending") as on_progress:
-            run = Run(clock=_now, on_progress=on_progress, on_wait=_tell_wait, wait=wait)
-            if of_week:
-                outcomes = [outgoing.send_issue(assembly.engine, assembly.rules, assembly.post, of_week, run)]
-            else:
-                outcomes = outgoing.send_due(assembly.engine, assembly.rules, assembly.post, run)
-        if not outcomes:
-            say("nothing is due")
-        troubles = [trouble for outcome in outcomes if (trouble := _say_outcome(outcome, assembly))]
-    if troubles:
-        raise Failure("\n".join(troubles))
-
-
-@app.command()
-def status(of_week: ISO_WEEK, as_json: AsJson = False) -> None:
-    """The accounting: where every reader of the audience stands."""
-    with closing(assemble()) as assembly, reading(assembly.engine) as session:
-        issue = weekly.require(session, of_week)
-        document = outgoing.status(session, issue, _digest(session, assembly, issue))
-        books = ledger.accounting(session, issue.letter_id)
-        refusals = ledger.refusals(session, issue.letter_id) if issue.letter_id else {}
-    if as_json:
-        say_json(document)
-        return
-    say(f"{issue.week}: {issue.state}\n{equation(books)}")
-    if books.left_out:
-        say(_left_out(books.left_out))
-    for words, count in refusals.items():
-        say(f"refused {count}: {words}")
-
-
-@app.command()
-def reconcile(of_week: ISO_WEEK) -> None:
-    """Ask the provider about what is in doubt."""
-    with closing(assemble()) as assembly:
-        asked, state = outgoing.reconcile_issue(assembly.engine, assembly.post, of_week, _now)
-    say(f"{of_week}: {state}; found {asked.accepted}, queued again {asked.requeued}, in doubt {asked.in_doubt}")
-    if asked.in_doubt:
-        when = f"; more can be decided after {asked.settles_at:%H:%M:%S} UTC" if asked.settles_at else ""
-        fail(f"{asked.in_doubt} are still in doubt{f': {asked.why}' if asked.why else ''}{when}")
-
-
-def equation(books: ledger.Accounting) -> str:
-    """The accounting as one line that adds up."""
-    parts = [f"{getattr(books, state)} {state.replace('_', ' ')}" for state in ledger.MOVES]
-    return f"audience {books.audience} = " + " + ".join(parts)
-
-
-def _left_out(readers: int) -> str:
-    return f"{readers} left out (they have muted everything in it)"
-
-
-def _say_outcome(outcome: Outcome, assembly: Assembly) -> str | None:
-    """Print how one issue's send ended; return what is wrong with it, if anything is."""
-    if outcome.sent is None:
-        if outcome.state in (issues.DRAFT, issues.HELD):
-            return f"{outcome.week} is {outcome.note}"
-        say(f"{outcome.week} ({outcome.state}): {outcome.note}")
-        return None
-    sent = outcome.sent
-    say(f"{outcome.week} ({outcome.state}): {equation(sent.accounting)}")
-    if sent.accounting.left_out:
-        say(_left_out(sent.accounting.left_out))
-    again = f"`newsletter issues send {outcome.week}` goes on from here"
-    if sent.accounting.refused:
-        tell(f"{sent.accounting.refused} readers were refused: `newsletter issues status {outcome.week}` says why")
-    if sent.stopped:
-        return f"{outcome.week} stopped: {sent.stopped}; {again}"
-    if sent.accounting.in_doubt:
-        after = f" after {_local(sent.settles_at, assembly)}" if sent.settles_at else ""
-        why = f": {sent.in_doubt_because}" if sent.in_doubt_because else ""
-        return f"{outcome.week}: {sent.accounting.in_doubt} readers are in doubt{why}; {again}{after}"
-    return None
-
-
-def _tell_wait(readers: int, until: datetime) -> None:
-    tell(f"{readers} readers are in doubt: the provider is asked again at {until:%H:%M:%S} UTC, and then it is decided")
+        say(f"{of_week} ({issue.state}) goes out {local(issue.send_at, assembly)}")
 
 
 def _letter_of(session: Session, assembly: Assembly, of_week: Week, muted: list[str]) -> Letter:
@@ -284,14 +192,18 @@ def _letter_of(session: Session, assembly: Assembly, of_week: Week, muted: list[
     return letter
 
 
-def _digest(session: Session, assembly: Assembly, issue: Issue) -> str:
-    """The digest that was approved, else that of the letter as it stands."""
+def digest_of(session: Session, assembly: Assembly, issue: Issue) -> str | None:
+    """The approved digest, else that of the letter as it stands; None of one that was called off before it began."""
+    if issue.digest is None and issue.state == issues.CANCELLED:
+        return None
     return issue.digest or weekly.compose(session, assembly.rules, issue).digest
 
 
-def _local(at: datetime, assembly: Assembly) -> str:
+def without_anything(readers: int) -> str:
+    """Why so many readers are not in an issue's audience."""
+    return f"{readers} left out (they have muted everything in it)"
+
+
+def local(at: datetime, assembly: Assembly) -> str:
+    """A moment as people read it, in the newsletter's own time zone."""
     return f"{at.astimezone(assembly.rules.zone):%a %Y-%m-%d %H:%M}"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

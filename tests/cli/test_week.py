@@ -143,7 +143,9 @@ def test_a_preview_that_cannot_be_written_is_one_line(drafted: Newsletter) -> No
     assert "look" in drafted("issues", "preview", WEEK, "--out", "look/here").refused()
 
 
-@pytest.mark.parametrize("command", ["show", "status", "approve", "unapprove", "send", "reconcile"])
+@pytest.mark.parametrize(
+    "command", ["show", "status", "approve", "unapprove", "send", "pause", "resume", "cancel", "retry", "reconcile"]
+)
 def test_an_unknown_week_is_one_line_with_the_remedy(newsletter: Newsletter, command: str) -> None:
     assert newsletter("issues", command, WEEK).refused() == (
         f"newsletter: there is no issue {WEEK}; `newsletter issues draft --week {WEEK}` makes one"
@@ -176,10 +178,11 @@ def test_what_changed_since_the_approval_is_refused_until_it_is_approved_anew(ap
 def test_editing_and_scheduling(drafted: Newsletter) -> None:
     assert "Two tools" in drafted("issues", "edit", WEEK, "--subject", "Two tools").ok()
     assert "has 61 characters" in drafted("issues", "edit", WEEK, "--subject", "x" * 61).refused()
-    said = drafted("issues", "schedule", WEEK, "--at", "2026-11-25T10:00:00+01:00").ok()
-    assert "goes out Wed 2026-11-25 09:00" in said
+    assert "2026-01-01 00:00 UTC has passed" in drafted("issues", "schedule", WEEK, "--at", "2026-01-01").refused()
+    said = drafted("issues", "schedule", WEEK, "--at", "2099-11-25T10:00:00+01:00").ok()
+    assert "goes out Wed 2099-11-25 09:00" in said
     (listed,) = drafted("issues", "list", "--json").document
-    assert (listed["send_at"], listed["subject"]) == ("2026-11-25T09:00:00Z", "Two tools")
+    assert (listed["send_at"], listed["subject"]) == ("2099-11-25T09:00:00Z", "Two tools")
 
 
 def test_a_send_that_stops_says_why_and_how_to_go_on(approved: Newsletter) -> None:
@@ -195,15 +198,20 @@ def test_a_send_that_stops_says_why_and_how_to_go_on(approved: Newsletter) -> No
 
 
 def test_what_is_late_is_held_with_status_1_and_sent_all_the_same_by_hand(
-    approved: Newsletter, monkeypatch: pytest.MonkeyPatch
+    newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEWSLETTER_MAX_LATENESS", "1m")
-    approved("issues", "schedule", WEEK, "--at", "2026-01-01").ok()
-    assert f"{WEEK} is held: it was due on" in approved("issues", "send", "--due").refused()
-    assert approved("issues", "show", WEEK, "--json").document["held_because"].startswith("it was due on")
-    assert "held because" in approved("issues", "show", WEEK).ok()
-    assert approved("issues", "send", "--due").ok() == "nothing is due\n"
-    approved("issues", "send", WEEK).ok()
+    passed = "2026-W02"
+    newsletter("comparisons", "import", write("c.jsonl", made() | {"published_at": "2026-01-06T09:00:00Z"})).ok()
+    newsletter("issues", "draft", "--week", passed).ok()
+    newsletter("issues", "approve", passed).ok()
+    Path("readers.csv").write_text("email\nana@example.com\nbo@example.com\n")
+    newsletter("subscribers", "import", "readers.csv").ok()
+    assert f"{passed} is held: it was due on" in newsletter("issues", "send", "--due").refused()
+    assert newsletter("issues", "show", passed, "--json").document["held_because"].startswith("it was due on")
+    assert "held because" in newsletter("issues", "show", passed).ok()
+    assert newsletter("issues", "send", "--due").ok() == "nothing is due\n"
+    newsletter("issues", "send", passed).ok()
     assert len(letters()) == 2
 
 
@@ -213,7 +221,7 @@ def test_the_archive_of_states_is_listed_as_a_table(approved: Newsletter) -> Non
     assert f"{WEEK}  approved  Tue 2026-11-24 09:00" in listed
     assert "published (UTC)" in approved("comparisons", "list").ok()
     assert approved("issues", "status", WEEK).ok().startswith(f"{WEEK}: approved\naudience 0 = ")
-    assert approved("issues", "reconcile", WEEK).ok() == (f"{WEEK}: approved; found 0, queued again 0, in doubt 0\n")
+    assert approved("issues", "reconcile", WEEK).ok() == f"{WEEK} (approved): found 0, queued again 0, in doubt 0\n"
 
 
 def test_files_without_a_comparison_say_that_nothing_is_to_do(newsletter: Newsletter) -> None:
