@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: help install demo test check serve bench lock schema golden clean
+.PHONY: help install demo test check serve bench chaos lock schema golden clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -38,6 +38,10 @@ serve: $(INSTALLED) ## the web pages on http://127.0.0.1:8000
 bench: $(INSTALLED) ## speed, bytes and memory of a send and of an import, as tables
 	$(BIN)/python -m benchmarks.send
 	$(BIN)/python -m benchmarks.imports
+
+chaos: $(INSTALLED) ## 20,000 readers while senders are killed and the provider's answers go wrong, on both databases
+	$(BIN)/python -m benchmarks.chaos --database sqlite
+	$(BIN)/python -m benchmarks.chaos --database postgresql
 
 schema: $(INSTALLED) ## write docs/comparison.schema.json anew
 	$(BIN)/python -m newsletter.comparisons.record > docs/comparison.schema.json

@@ -23,7 +23,8 @@ from sqlmodel import select
 
 from newsletter import departures, farewell, housekeeping
 from newsletter.db import open_engine, reading, writing
-from newsletter.delivery import ledger
+from newsletter.delivery import claiming, doubts, ledger
+from newsletter.delivery.claiming import Batch, Claimant
 from newsletter.delivery.provider import Accepted, Listed, NotSent, Outcome, Refused, Unknown, Why
 from newsletter.departures import LEFT
 from newsletter.invariants import violations
@@ -37,6 +38,7 @@ from subscribers.signup import Confirmed
 from subscribers.subscriber import SUPPRESSED, UNSUBSCRIBED, Subscriber
 from subscribers.suppression import COMPLAINT, REASONS
 from subscribers.unsubscribe import Undone, undo, unsubscribe
+from tests.delivery.readers import GONE
 from tests.newsroom import MONDAY
 
 EMAILS = ["ana@example.com", "b.o@gmail.com"]
@@ -79,7 +81,7 @@ class Readers(RuleBasedStateMachine):
         self.links: list[tuple[int, datetime]] = []
         """Confirmation links in inboxes: whose, and when they were made."""
         self.letters: list[int] = []
-        self.batches: list[tuple[int, ledger.Batch]] = []
+        self.batches: list[tuple[int, Batch]] = []
         self.messages = 0
 
     def teardown(self) -> None:
@@ -228,7 +230,7 @@ class Readers(RuleBasedStateMachine):
     @rule(data=st.data(), limit=st.integers(1, 2))
     def a_batch_is_claimed(self, data: st.DataObject, limit: int) -> None:
         letter = data.draw(st.sampled_from(self.letters))
-        batch = ledger.claim(self.engine, letter, limit, self.now)
+        batch = claiming.claim(self.engine, letter, limit, Claimant(GONE, self.now))
         if batch is None:
             return
         self.batches.append((letter, batch))
@@ -242,16 +244,16 @@ class Readers(RuleBasedStateMachine):
     def a_batch_is_recorded(self, data: st.DataObject, outcome: Outcome) -> None:
         letter, batch = self.batches.pop(data.draw(st.integers(0, len(self.batches) - 1)))
         outcomes = [self._message() if isinstance(outcome, Accepted) else outcome for _ in batch.readers]
-        ledger.record(self.engine, letter, batch, outcomes, self.now)
+        claiming.record(self.engine, letter, batch, outcomes, self.now)
 
     @precondition(lambda self: self.letters)
     @rule(data=st.data())
     def what_is_in_doubt_is_queued_again(self, data: st.DataObject) -> None:
         letter = data.draw(st.sampled_from(self.letters))
         with reading(self.engine) as session:
-            doubts = ledger.doubts(session, letter)
-        for doubt in doubts:
-            ledger.requeue(self.engine, letter, doubt.batch)
+            found = doubts.open_doubts(session, letter)
+        for doubt in found:
+            doubts.requeue(self.engine, letter, doubt.batch)
 
     @rule(days=st.sampled_from([0.001, 0.5, 8, 31]))
     def time_passes(self, days: float) -> None:

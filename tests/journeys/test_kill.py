@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import product
@@ -51,8 +51,9 @@ def settings(database_url: str, api_url: str) -> dict[str, Any]:
     }
 
 
-def approved_issue(database_url: str, readers: int) -> Assembly:
-    assembly = assemble(**settings(database_url, "http://127.0.0.1:9/"))
+def approved_issue(database_url: str, readers: int, others: Mapping[str, Any] | None = None) -> Assembly:
+    """A newsletter with an issue that is to go out; `others` are settings of its."""
+    assembly = assemble(**settings(database_url, "http://127.0.0.1:9/") | dict(others or {}))
     now = datetime.now(UTC)
     with writing(assembly.engine) as session:
         assert not import_paths(session, [SAMPLE], None, now).bad
