@@ -1,4 +1,4 @@
-"""What a send is given reaches every batch of it: its circle, its clocks, its way, its warm-up, and when to come again."""
+"""What a send is given reaches every batch of it: circle, clocks, way and warm-up; and when it asks again."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -7,6 +7,7 @@ import pytest
 
 from newsletter.delivery.provider import Accepted, KeepsNoRecord, NotSent, Outcome, Refused, Unknown
 from newsletter.delivery.smtp import Server, SmtpProvider, read_url
+from tests.delivery.providers.hostile import HostileSmtp, hang_up
 from tests.delivery.providers.letters import ENVELOPE, LETTER, new_batch, reader
 from tests.delivery.providers.smtp_server import SmtpServer
 
@@ -144,6 +145,33 @@ def test_a_url_that_is_none_is_refused_in_words(url: str, complaint: str) -> Non
 def test_a_code_beyond_all_codes_is_no_refusal_for_good(server: SmtpServer) -> None:
     server.on_rcpt[ODD] = "600 what"
     assert send(server)[1] == Refused("the SMTP server said 600 what", passing=True)
+
+
+def test_a_line_that_breaks_before_the_message_is_whole_is_one_readers_trouble_and_may_pass() -> None:
+    with HostileSmtp("RCPT", hang_up) as hostile:
+        provider = SmtpProvider(f"smtp://127.0.0.1:{hostile.port}", timeout=5)
+        (outcome,) = provider.send(LETTER, ENVELOPE, [reader()], new_batch())
+    assert isinstance(outcome, Refused)
+    assert outcome.passing is True
+    assert outcome.reason.startswith(f"not sent: trouble with the SMTP server 127.0.0.1:{hostile.port} (")
+    assert outcome.reason.endswith("): check NEWSLETTER_SMTP_URL")
+
+
+def test_a_login_that_is_refused_says_where_and_in_whose_words() -> None:
+    with SmtpServer(password="hunter2") as server:
+        provider = SmtpProvider(f"smtp://user:wrong@127.0.0.1:{server.port}", timeout=5)
+        (outcome,) = provider.send(LETTER, ENVELOPE, [reader()], new_batch())
+    where = f"127.0.0.1:{server.port}"
+    words = f"the SMTP server {where} refuses our login (5.7.8 no): check NEWSLETTER_SMTP_URL"
+    assert outcome == NotSent(words, lasting=True)
+
+
+def test_a_server_that_repeats_the_password_is_not_quoted(server: SmtpServer) -> None:
+    server.on_rcpt[ODD] = "550 hunter2 is wrong"
+    provider = SmtpProvider(f"smtp://127.0.0.1:{server.port}", timeout=5)
+    provider.server = Server("127.0.0.1", server.port, False, "never", None, "hunter2")
+    (outcome,) = provider.send(LETTER, ENVELOPE, [reader(email=ODD)], new_batch())
+    assert outcome == Refused("the SMTP server said 550 [password] is wrong")
 
 
 def test_a_server_that_keeps_no_record_says_where_to_look() -> None:
