@@ -3,10 +3,11 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
-from newsletter.delivery import postmark_message
+from newsletter.delivery import postmark, postmark_message
 from newsletter.delivery.provider import Accepted, NotSent, Outcome, Unknown
 from tests.delivery.providers.letters import ENVELOPE, LETTER, new_batch, reader
 from tests.delivery.providers.scripted import Request, Script, ScriptedPostmark, drop
@@ -15,7 +16,7 @@ from tests.delivery.providers.test_postmark_answers import REFUSED_TEMPLATE, ret
 
 def in_parts(monkeypatch: pytest.MonkeyPatch, second: Script) -> tuple[list[Outcome], int]:
     """Send 6 readers whole, 2 a call; the second call is answered by `second`."""
-    monkeypatch.setattr(postmark_message.cut, "__defaults__", (2, 45_000_000))
+    monkeypatch.setattr(postmark, "cut", partial(postmark_message.cut, max_batch=2))
     lock, calls = threading.Lock(), [0]
 
     def script(request: Request) -> None:
@@ -78,7 +79,7 @@ def test_calls_are_cut_by_count_and_by_bytes() -> None:
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_no_call_is_larger_than_was_counted(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postmark_message.cut, "__defaults__", (500, 3000))
+    monkeypatch.setattr(postmark, "cut", partial(postmark_message.cut, max_call=3000))
     answer: Callable[[Request], None] = lambda request: request.answer(200, request.accept())  # noqa: E731
     with ScriptedPostmark(answer, templates=say(422, REFUSED_TEMPLATE)) as server:
         assert all(isinstance(outcome, Accepted) for outcome in send(server, count=count * 4))
