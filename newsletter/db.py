@@ -7,6 +7,7 @@ is overwritten.
 
 import json
 import sqlite3
+import time
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import sqlalchemy
 from sqlalchemy import (
+    BindParameter,
     Column,
     ColumnElement,
     Connection,
@@ -135,18 +137,25 @@ def _of_sqlite(element: _Elements, compiler: Any, **kwargs: Any) -> str:
 
 @compiles(_Elements, "postgresql")
 def _of_postgresql(element: _Elements, compiler: Any, **kwargs: Any) -> str:
-    return f"json_array_elements(CAST({compiler.process(element.clauses, **kwargs)} AS JSON))"
+    # Not as JSON, which is text: it would be read anew for each column of each row.
+    return f"jsonb_array_elements(CAST({compiler.process(element.clauses, **kwargs)} AS JSONB))"
 
 
-def given(rows: Sequence[Sequence[object]], *kinds: TypeEngine[Any]) -> list[ColumnElement[Any]]:
+def given(rows: Sequence[Sequence[object]] | BindParameter[str], *kinds: TypeEngine[Any]) -> list[ColumnElement[Any]]:
     """The columns of many rows of numbers, texts, truths and nothings, which go to the database as one parameter.
 
-    A statement that speaks of one of them has all of the rows in its FROM. Much less work than a parameter a value.
+    A statement that speaks of one of them has all of the rows in its FROM. Much less work than a parameter a value. One
+    that is made once, for many times, has a parameter of its own in their place, which is given `as_given` of them.
     """
-    # Not as ASCII: half a surrogate fails here, as any text with one does.
-    everything = bindparam(None, json.dumps(rows, ensure_ascii=False), String)
+    everything = rows if isinstance(rows, BindParameter) else bindparam(None, as_given(rows), String)
     row = _Elements(everything).table_valued("value").c.value
     return [sqlalchemy.cast(row.op("->>")(literal_column(str(place))), kind) for place, kind in enumerate(kinds)]
+
+
+def as_given(rows: Sequence[Sequence[object]]) -> str:
+    """Rows as the parameter of a statement."""
+    # Not as ASCII: half a surrogate fails here, as any text with one does.
+    return json.dumps(rows, ensure_ascii=False)
 
 
 def sqlite_file(engine: Engine) -> Path | None:
@@ -227,7 +236,7 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     """Set what SQLite forgets with every connection, and hand transactions over to `_begin_sqlite`."""
     connection.isolation_level = None  # or sqlite3 begins transactions too late
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _keep_a_log(cursor)
     # NORMAL may lose the last commits when the power goes, and with them the word that a batch was being sent.
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
@@ -235,6 +244,20 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     # What is erased is to be gone from the file; some builds of SQLite do this by themselves, not all.
     cursor.execute("PRAGMA secure_delete = ON")
     cursor.close()
+
+
+def _keep_a_log(cursor: DBAPICursor) -> None:
+    """Switch the file to a write-ahead log, which it stays with. SQLite does not wait when two do so first, at once."""
+    until = time.monotonic() + BUSY_TIMEOUT / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

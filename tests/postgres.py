@@ -26,11 +26,15 @@ def find_programs() -> Path | None:
 
 
 class Cluster:
-    """A running server. PostgreSQL refuses to run as root, so root hands it over to the `postgres` or `nobody` user."""
+    """A running server; without `durable`, what it has committed does not outlast a power cut.
 
-    def __init__(self, programs: Path, directory: Path) -> None:
+    PostgreSQL refuses to run as root, so root hands it over to the `postgres` or `nobody` user.
+    """
+
+    def __init__(self, programs: Path, directory: Path, *, durable: bool = False) -> None:
         self._programs = programs
         self._data = directory / "data"
+        self._fsync = "on" if durable else "off"
         self._names = (f"test_{number}" for number in count())
         self._user = _other_user() if os.geteuid() == 0 else None
         if self._user:
@@ -54,7 +58,8 @@ class Cluster:
 
     def start(self) -> None:
         """Start the server, on the port that it had before."""
-        options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+        options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
+        options += f" -c fsync={self._fsync}"
         log = str(self._data / "log")
         self._run("pg_ctl", "-D", str(self._data), "-w", "-t", str(START_TIMEOUT), "-l", log, "-o", options, "start")
 

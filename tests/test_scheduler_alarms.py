@@ -139,12 +139,12 @@ def test_alarms_that_were_slept_through_ring_once(
     assembly = opened()
     running = scheduler.start(assembly, clock)
     try:
-        wait_for(lambda: rung >= 5)
+        wait_for(lambda: rung >= 9)  # each job has looked, or nearly
         woken = rung
         wall.by = timedelta(hours=9)
         running.wakeup()
         wait_for(lambda: rung > woken)
     finally:
         running.shutdown(wait=True)
-    # Three jobs look by the hour, and none of them nine times.
-    assert rung - woken <= woken
+    # Four jobs look by the hour, and none of them nine times.
+    assert rung - woken <= 2 * woken < 4 * 9

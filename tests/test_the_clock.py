@@ -307,7 +307,7 @@ def test_in_no_order_of_alarms_is_a_week_drafted_twice_or_an_issue_sent_twice_or
         TheClock,
         settings=settings(max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=SLOW),
     )
-    assert all(TheClock.seen[state] >= 3 for state in ("draft", "held", "sent")), TheClock.seen
+    assert all(TheClock.seen[state] for state in ("draft", "held", "sent")), TheClock.seen
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=SLOW)

@@ -99,7 +99,7 @@ def assert_everybody_has_it_once(assembly: Assembly, sandbox: Sandbox, readers: 
         assert violations(session) == []
 
 
-@pytest.mark.parametrize(("kind", "readers", "kills"), [("sqlite", 5_000, 10), ("postgresql", 2_000, 4)])
+@pytest.mark.parametrize(("kind", "readers", "kills"), [("sqlite", 2_000, 5), ("postgresql", 1_000, 3)])
 def test_a_sender_killed_at_random_moments_sends_to_nobody_twice_and_loses_nobody(
     new_database: Callable[[str], str], sandbox: Sandbox, kind: str, readers: int, kills: int
 ) -> None:
