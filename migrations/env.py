@@ -10,7 +10,7 @@ import subscribers.limits
 import subscribers.preferences
 import subscribers.signup
 import subscribers.subscriber
-import subscribers.suppression  # noqa: F401  # each module above puts its tables into the metadata
+import subscribers.suppression  # noqa: F401
 from newsletter.db import Table, is_sqlite
 
 ADVISORY_LOCK = 0x4E4C4D47  # "NLMG"; one number for all upgrades of a database

@@ -2,7 +2,8 @@
 
 Promises: an event and the list that we ask for end in the same rows, in any order and however often they come; what is
 older than the reader's own word that they want letters again, or than an editor's, changes nothing; a provider that
-would write to somebody again is no consent, and changes nothing either.
+would write to somebody again is no consent, and changes nothing either; and who has moved since, and has no more of a
+letter to the address of before, has no more anywhere, where the event names that letter (the list never does).
 """
 
 from collections import Counter
@@ -19,20 +20,27 @@ from sqlmodel import Session, col, select
 from newsletter.db import lost_a_race, reading, writing
 from newsletter.delivery.provider import Listed, Why
 from newsletter.post import Post
-from newsletter.tracking.postmark import LetGo
+from newsletter.tracking import returns
+from newsletter.tracking.event import LetGo
 from subscribers import consent, subscriber, suppression
 from subscribers.address import Address, parse_address
 from subscribers.fingerprint import Fingerprints
 from subscribers.subscriber import ERASED, PENDING, SUPPRESSED, UNSUBSCRIBED, Subscriber
-from subscribers.unsubscribe import unsubscribe
+from subscribers.unsubscribe import AT_PROVIDER, unsubscribe
 
-SOURCE: Final = "unsubscribed at Postmark"
+SOURCE: Final = AT_PROVIDER
 """How a reader's consent history names this way out."""
 
 SUPPRESSED_BY: Final = "Postmark"
 
+BY_RULE: Final = "letters came back"
+"""Who says so of an address that is suppressed by our own rule of soft bounces."""
+
 NO_ISSUES: Final = (PENDING, UNSUBSCRIBED, ERASED)
 """Who has nothing to leave: before they get an issue they have to say, later than this, that they want it."""
+
+WISHES: Final[tuple[Why, ...]] = ("left", "complained")
+"""What a reader has said, and not their mail server: it holds also where they have moved to."""
 
 CHUNK = 200  # entries of the list that one transaction takes; all new, it keeps other writers waiting for 0.4 s
 
@@ -86,11 +94,12 @@ class Polled:
     """The addresses that we would write to and the provider refuses; an editor may mend that over there."""
 
 
-def hear(session: Session, said: Listed | LetGo, issues: str, now: datetime) -> Heard:
+def hear(session: Session, said: Listed | LetGo, issues: str, now: datetime, copy_of: int | None = None) -> Heard:
     """Do what one entry of the provider's list, or one event, says. The caller commits.
 
     `issues` is the provider's channel for issues: who says that they want no more of another channel's mail, or is
-    said to, has not left this list. A dead address and a complaint count wherever they come from.
+    said to, has not left this list. A dead address and a complaint count wherever they come from. `copy_of` is the
+    reader whose copy an event is about, where it names one: they may have another address by now.
     """
     address = _address(said.email)
     if address is None:
@@ -99,12 +108,40 @@ def hear(session: Session, said: Listed | LetGo, issues: str, now: datetime) -> 
     number = reader.id if reader else None
     if isinstance(said, LetGo):
         return Heard(LET_GO, number)
+    moved = copy_of if copy_of != number else None
+    if moved and said.why in WISHES and not _passed_over(said, issues, known=True):
+        # As with the way out in a letter to an address of before: it was about their letters that this was said.
+        them = session.get_one(Subscriber, moved, with_for_update=True, populate_existing=True)
+        outcome = _take_off(session, them, said, now)
+        if said.why == "left" and reader is None:
+            return Heard(outcome, moved)
     if passed_over := _passed_over(said, issues, known=reader is not None):
         return Heard(passed_over, number)
     if said.why != "left":
         return Heard(_keep_out(session, address, reader, said, now), number)
     assert reader is not None  # or it would have been passed over
     return Heard(_take_off(session, reader, said, now), number)
+
+
+def bounced_softly(session: Session, subscriber_id: int, now: datetime) -> bool:
+    """Suppress a reader's address if letter after letter to them came back (`returns`). The caller commits.
+
+    To be asked after each soft bounce of a copy of theirs; True where they were suppressed by it. What came back before
+    an editor lifted a suppression, or before the reader's own word that they want letters there, says nothing any more.
+    """
+    # Most readers of whom a letter came back have others that did not: nobody is locked for them.
+    if returns.kept_coming_back(session, subscriber_id) is None:
+        return False
+    reader = session.get_one(Subscriber, subscriber_id, with_for_update=True, populate_existing=True)
+    if reader.status in (*NO_ISSUES, SUPPRESSED):
+        return False
+    address = Address(reader.email, reader.address_key)
+    lifted = [each.lifted_at for each in suppression.of_address(session, address) if each.lifted_at is not None]
+    said = [*lifted, *consent.own_words(session, [subscriber_id]).values()]
+    last = returns.kept_coming_back(session, subscriber_id, max(said, default=None))
+    if last is None:
+        return False
+    return suppression.suppress(session, address, suppression.SOFT_BOUNCE, BY_RULE, min(last, now))
 
 
 def poll(engine: Engine, post: Post, now: datetime) -> Polled:

@@ -7,14 +7,20 @@ Promises: each text that a table has of the reader is in it, but for what would 
 from datetime import datetime
 from typing import Any, Final
 
+from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
+from newsletter.comparisons.comparison import ComparisonRow
+from newsletter.comparisons.votes import Vote
 from newsletter.delivery.claiming import Claim
 from newsletter.delivery.ledger import Delivery, StoredLetter
+from newsletter.tracking.event import KINDS
+from newsletter.tracking.store import StoredEvent
 from subscribers import consent, suppression
 from subscribers.address import Address
 from subscribers.consent import Consent
 from subscribers.exporting import written
+from subscribers.fingerprint import Fingerprints
 from subscribers.preferences import AddressChange
 from subscribers.signup import SignUp
 from subscribers.subscriber import ERASED, Subscriber
@@ -26,6 +32,8 @@ WITHHELD: Final = {
     "sign_ups.address_key": "the address once more, as it is compared",
     "suppressions.fingerprint": "a hash of the address that only this database can make",
     "deliveries.batch": "chance digits by which many readers' copies are told from others",
+    "events.key": "a hash of what the event says, by which it is told from others",
+    "events.fingerprint": "a hash of the address that only this database can make",
 }
 """What a dossier leaves out, and why."""
 
@@ -37,7 +45,8 @@ def dossier(session: Session, subscriber_id: int) -> dict[str, Any]:
         raise LookupError("there is no such reader")
     change = session.exec(select(AddressChange).where(AddressChange.subscriber_id == subscriber_id)).one_or_none()
     waiting = select(SignUp).where(SignUp.address_key == reader.address_key).order_by(col(SignUp.id))
-    suppressions = suppression.of_address(session, Address(reader.email, reader.address_key))
+    address = Address(reader.email, reader.address_key)
+    suppressions = suppression.of_address(session, address)
     return {
         "email": reader.email,
         "status": reader.status,
@@ -47,6 +56,8 @@ def dossier(session: Session, subscriber_id: int) -> dict[str, Any]:
         "consent": [_step(step) for step in consent.history(session, subscriber_id)],
         "suppressions": [_suppression(one) for one in suppressions],
         "letters": _letters(session, subscriber_id),
+        "events": _events(session, subscriber_id, Fingerprints(session).of(address)),
+        "votes": _votes(session, subscriber_id),
         "address_change": {"email": change.email, "asked_at": _iso(change.asked_at)} if change else None,
         "sign_ups": [_sign_up(one) for one in session.exec(waiting)],
     }
@@ -108,6 +119,47 @@ def _letters(session: Session, subscriber_id: int) -> list[dict[str, Any]]:
             "reason": copy.reason,
         }
         for copy, tag, subject, claimed_at in session.exec(query)
+    ]
+
+
+def _events(session: Session, subscriber_id: int, fingerprint: str) -> list[dict[str, Any]]:
+    """What came back of their letters, and what came of the address before it was a reader's; the oldest first."""
+    query = (
+        select(StoredEvent, StoredLetter.tag)
+        .outerjoin(StoredLetter, col(StoredLetter.id) == col(StoredEvent.letter_id))
+        .where(or_(col(StoredEvent.subscriber_id) == subscriber_id, col(StoredEvent.fingerprint) == fingerprint))
+        .order_by(col(StoredEvent.at), col(StoredEvent.id))
+    )
+    return [
+        {
+            "kind": event.kind,
+            "meaning": KINDS[event.kind],
+            "at": _iso(event.at),
+            "letter": tag,
+            "link": event.link,
+            "user_agent": event.agent,
+            "machine": event.machine,
+            "detail": event.detail,
+            "told_by": event.source,
+            "called": event.record_type,
+            "message_id": event.message_id,
+            "stream": event.stream,
+            "as_it_came": event.body,
+        }
+        for event, tag in session.exec(query)
+    ]
+
+
+def _votes(session: Session, subscriber_id: int) -> list[dict[str, Any]]:
+    query = (
+        select(Vote, ComparisonRow.title)
+        .join(ComparisonRow, col(ComparisonRow.id) == col(Vote.comparison_id))
+        .where(Vote.subscriber_id == subscriber_id)
+        .order_by(col(Vote.voted_at), col(Vote.id))
+    )
+    return [
+        {"comparison": title, "choice": vote.choice, "at": _iso(vote.voted_at), "changed_at": _iso(vote.changed_at)}
+        for vote, title in session.exec(query)
     ]
 
 

@@ -7,11 +7,14 @@ before. `newsletter.db.leave_no_copies` is for the caller, after the commit: unt
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, or_
 from sqlmodel import Session, col
 
+from newsletter.comparisons.votes import Vote
 from newsletter.db import leave_no_copies, reading
 from newsletter.delivery.ledger import Delivery
+from newsletter.tracking.fading import NAMELESS
+from newsletter.tracking.store import StoredEvent
 from subscribers import erasure
 from subscribers.erasure import Trace
 from subscribers.subscriber import Subscriber
@@ -29,11 +32,35 @@ TRACES: Final = (
             "message_id": "the provider's name for a message; without it a message could stand for two readers",
         },
     ),
+    Trace(
+        StoredEvent,
+        lambda person: or_(
+            col(StoredEvent.subscriber_id) == person.subscriber_id, col(StoredEvent.fingerprint) == person.fingerprint
+        ),
+        {"key": NAMELESS, "body": None, "agent": None, "fingerprint": None},
+        {
+            "source": "one of a few words",
+            "record_type": "one of a few words",
+            "kind": "one of a few words, by which it is counted",
+            "detail": "one of the provider's few words",
+            "message_id": "the provider's name for a message",
+            "stream": "the provider's name for a channel",
+            "link": "a page that is in every copy; keys are taken out of it",
+            "machine": "one of a few words",
+        },
+    ),
+    Trace(
+        Vote,
+        lambda person: col(Vote.subscriber_id) == person.subscriber_id,
+        {"subscriber_id": None},
+        {"choice": "one of a few words, by which it is counted"},
+    ),
     *erasure.TRACES,
 )
 """Every table that holds something of a reader."""
 
 NOBODYS: Final = {
+    "api_keys": "of programs; the hashes of chance digits, under an editor's names for them",
     "attempts": "counts, under hashes, that are gone within days",
     "claims": "random keys, and times by the clock and by the machine's own count",
     "comparisons": "about tools",
@@ -43,6 +70,7 @@ NOBODYS: Final = {
     "letter_variants": "the same text for many readers, with merge fields in place of what is a reader's own",
     "letters": "the same text for many readers, with merge fields in place of what is a reader's own",
     "pace": "a time",
+    "polls": "how far something was read: moments and numbers",
     "reviews": "about tools; a seat on the panel is not a reader",
     "salts": "the key of the hashes",
     "sides": "about tools",

@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from newsletter import farewell
 from newsletter.db import reading, writing
+from newsletter.tracking import fading
 from subscribers import consent, limits, preferences, signup
 
 CHUNK = 100  # readers forgotten in one transaction
@@ -29,6 +30,8 @@ class Tidied:
     """Readers whose rest is over."""
     shortened: int
     """Steps of consent of which it is no longer kept from where exactly they came."""
+    faded: int
+    """Events that are no longer kept as they came, or, being nobody's, no longer known by a hash of the address."""
     counts: int
     """Counts of attempts that say nothing any more."""
     clean: bool
@@ -41,6 +44,8 @@ def tidy(engine: Engine, now: datetime) -> Tidied:
         forgotten=_until_none_is_left(engine, lambda session: _forget_unconfirmed(session, now)),
         woken=_once(engine, lambda session: preferences.wake(session, now)),
         shortened=_shorten(engine, now),
+        faded=_until_none_is_left(engine, lambda session: fading.fade(session, now))
+        + _until_none_is_left(engine, lambda session: fading.unname(session, now)),
         counts=_once(engine, lambda session: limits.tidy(session, now)),
         clean=farewell.tidy(engine, now),  # the last, so that it takes away what the others have left
     )

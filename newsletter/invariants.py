@@ -1,9 +1,11 @@
 """What must always be true of the database? Looked at by `newsletter db check`, the scheduler and the tests.
 
-The ledger's part is in `delivery.audit`, the database's own in `structure`; here is what is true of issues and of
-readers, and how all of it is looked at: as of one moment, also beside a sender, and whatever is broken.
+The ledger's part is in `delivery.audit`, that of events in `tracking.audit`, the database's own in `structure`; here is
+what is true of issues, readers, votes and keys, and how all of it is looked at: as of one moment, also beside a sender,
+and whatever is broken.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -12,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
 from newsletter import structure
+from newsletter.comparisons.votes import Vote
 from newsletter.db import is_sqlite
 from newsletter.delivery import (
     audit,
@@ -21,6 +24,10 @@ from newsletter.delivery.audit import Invariant
 from newsletter.delivery.ledger import UNSETTLED, Delivery, StoredLetter, unnamed
 from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue, IssueComparison
+from newsletter.keys import ApiKey
+from newsletter.tracking import audit as events
+from newsletter.tracking import polls  # noqa: F401  puts its table into the metadata
+from newsletter.tracking.store import WHOLE, StoredEvent
 from subscribers.address import Address
 from subscribers.consent import Consent
 from subscribers.fingerprint import Fingerprints
@@ -33,6 +40,8 @@ AT_ONCE = 500  # readers whose suppressions are looked up together
 
 _MAY_HAVE_BEGUN: Final = (issues.HELD, issues.CANCELLED)
 _HAS_BEGUN: Final = (issues.SENDING, issues.PAUSED, issues.SENT)
+
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
 def violations(session: Session) -> list[str]:
@@ -163,11 +172,20 @@ def _the_erased_hold_nothing(session: Session) -> Iterator[str]:
     changes = select(AddressChange.id).join(Subscriber).where(Subscriber.status == ERASED)
     for number in session.exec(changes.order_by(col(AddressChange.id))):
         yield f"address change {number}: is of somebody who was erased"
+    erased = select(Subscriber.id).where(Subscriber.status == ERASED)
+    told = select(StoredEvent.id).where(col(StoredEvent.subscriber_id).in_(erased), WHOLE)
+    for number in session.exec(told.order_by(col(StoredEvent.id))):
+        yield f"event {number}: still holds what came of somebody who was erased"
+    voted = select(Vote.id).where(col(Vote.subscriber_id).in_(erased))
+    for number in session.exec(voted.order_by(col(Vote.id))):
+        yield f"vote {number}: is still that of somebody who was erased"
 
 
 def _no_erased_address_is_left(session: Session) -> Iterator[str]:
     """No text of any table holds the address of somebody who was erased."""
-    return remains(session)
+    # What came of a reader's copy names that reader, and goes with them; there are millions of those.
+    others = col(StoredEvent.subscriber_id).is_(None)
+    return remains(session, {str(StoredEvent.__tablename__): others})
 
 
 def _suppressions_hold(session: Session) -> Iterator[str]:
@@ -187,9 +205,40 @@ def _suppressions_hold(session: Session) -> Iterator[str]:
                 yield f"subscriber {number}: is {status}, but the address {is_or_not} among the suppressions"
 
 
+def _votes_are_of_those_who_have_had_the_issue(session: Session) -> Iterator[str]:
+    """Votes are on comparisons of issues that have begun to go out, and by readers who have a copy."""
+    has_copy = (Delivery.letter_id == Issue.letter_id) & (Delivery.subscriber_id == Vote.subscriber_id)
+    query = (
+        select(
+            Vote.comparison_id,
+            func.sum(case((col(Issue.letter_id).is_(None), 1), else_=0)),
+            func.sum(
+                case((col(Vote.subscriber_id).is_(None) | select(Delivery.state).where(has_copy).exists(), 0), else_=1)
+            ),
+        )
+        .outerjoin(IssueComparison, col(IssueComparison.comparison_id) == col(Vote.comparison_id))
+        .outerjoin(Issue, col(Issue.id) == col(IssueComparison.issue_id))
+        .group_by(col(Vote.comparison_id))
+        .order_by(col(Vote.comparison_id))
+    )
+    for number, early, strangers in session.exec(query):
+        if early:
+            yield f"comparison {number}: {early} votes, but no issue with it has begun to go out"
+        elif strangers:
+            yield f"comparison {number}: {strangers} votes of readers who have no copy of its issue"
+
+
+def _keys_are_kept_as_hashes(session: Session) -> Iterator[str]:
+    """Of a program's key there is nothing but a SHA-256."""
+    for number, digest in session.exec(select(ApiKey.id, ApiKey.digest).order_by(col(ApiKey.id))):
+        if not _DIGEST.fullmatch(digest):
+            yield f"key {number} of a program: what is kept of it is no SHA-256"
+
+
 INVARIANTS: Final[tuple[Invariant, ...]] = (
     *structure.INVARIANTS,
     *audit.INVARIANTS,
+    *events.INVARIANTS,
     _issues_are_in_known_states,
     _issues_under_way_have_letters,
     _letters_are_open_while_they_go_out,
@@ -200,5 +249,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     _the_erased_hold_nothing,
     _no_erased_address_is_left,
     _suppressions_hold,
+    _votes_are_of_those_who_have_had_the_issue,
+    _keys_are_kept_as_hashes,
 )
 """All of them; each has its question as its docstring."""

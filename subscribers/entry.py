@@ -15,7 +15,7 @@ from subscribers.address import Address, parse_address
 from subscribers.dialects import FILLED, IGNORE, UNWILLING, Reading, Sign, Standing
 
 STATUSES = ("pending", "active", "paused", "unsubscribed", "suppressed")
-REASONS = ("hard_bounce", "complaint", "manual", "provider")
+REASONS = ("hard_bounce", "soft_bounce", "complaint", "manual", "provider")
 YES, NO = frozenset({"true", "yes", "1", "t", "y"}), frozenset({"false", "no", "0", "f", "n"})
 
 GUARDED = re.compile(r"'*[=+\-@\t\r]")

@@ -5,12 +5,12 @@ erased is not looked through at all.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import RowMapping, Table, or_
+from sqlalchemy import ColumnElement, RowMapping, Table, or_
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
@@ -32,6 +32,8 @@ NOT_OF_IT: Final = re.compile(r"['/=|?&*!#{}`$^~%]")
 SINCE: Final = {str(AddressChange.__tablename__): "asked_at", str(SignUp.__tablename__): "at"}
 """Tables in which an erased address may stand when it was given again, and the column that says when."""
 
+EVERY_ROW: Final[Mapping[str, ColumnElement[bool]]] = {}
+
 
 @dataclass(frozen=True)
 class Place:
@@ -43,8 +45,12 @@ class Place:
     since: datetime | None
 
 
-def remains(session: Session) -> Iterator[str]:
-    """Where an erased address is left, a line each."""
+def remains(session: Session, within: Mapping[str, ColumnElement[bool]] = EVERY_ROW) -> Iterator[str]:
+    """Where an erased address is left, a line each.
+
+    `within`: table -> the condition of its rows that can hold one; for a table with millions of rows full of addresses,
+    of which it is plain whose they are.
+    """
     if session.exec(select(Erasure.fingerprint).limit(1)).first() is None:
         return
     fingerprints = Fingerprints(session)
@@ -53,6 +59,8 @@ def remains(session: Session) -> Iterator[str]:
         if table.name == Subscriber.__tablename__ or not columns:
             continue  # an address of a row that is not erased is that of a reader who came again
         query = sql_select(*table.columns).where(or_(*(column.contains("@") for column in columns)))
+        if table.name in within:
+            query = query.where(within[table.name])
         rows = session.connection().execute(query, execution_options={"yield_per": AT_ONCE})
         for some in rows.mappings().partitions(AT_ONCE):
             yield from _erased_among(session, [place for row in some for place in _places(table, row, fingerprints)])

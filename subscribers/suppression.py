@@ -18,12 +18,14 @@ from subscribers.fingerprint import Fingerprints, among
 from subscribers.subscriber import ACTIVE, PENDING, SUPPRESSED, UNSUBSCRIBED, Subscriber, find_locked, move
 
 HARD_BOUNCE: Final = "hard_bounce"
+SOFT_BOUNCE: Final = "soft_bounce"
 COMPLAINT: Final = "complaint"
 MANUAL: Final = "manual"
 PROVIDER: Final = "provider"
 
 REASONS = {
     HARD_BOUNCE: "the address does not exist",
+    SOFT_BOUNCE: "letter after letter came back",
     COMPLAINT: "the reader called a letter spam",
     MANUAL: "an editor said so",
     PROVIDER: "the provider will not write to it",

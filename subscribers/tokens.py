@@ -19,13 +19,15 @@ UNSUBSCRIBE: Final = "unsubscribe"
 CONFIRM: Final = "confirm"
 PREFERENCES: Final = "preferences"
 ADDRESS: Final = "address"
+VOTE: Final = "vote"
 
 LIFETIMES: Final = {
     CONFIRM: timedelta(days=7),
     PREFERENCES: timedelta(days=60),
     ADDRESS: timedelta(days=1),
 }
-"""How long tokens are good that are not for ever. The way out is: letters are kept for years."""
+"""How long tokens are good that are not for ever. The way out is, since letters are kept for years; so is the way to a
+vote, and the database says whether that is over."""
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 

@@ -29,6 +29,9 @@ REASONS: Final = {
 
 REASONS_VERSION: Final = "reasons-1"
 
+AT_PROVIDER: Final = "unsubscribed at Postmark"
+"""How a reader's consent history names the way out that is the provider's own."""
+
 _BEGAN = (consent.CONFIRMED, consent.IMPORTED, consent.ADDED)
 """The steps that make a member. Taking a leave back is none: it only leads to where one was."""
 

@@ -8,55 +8,31 @@ from sqlalchemy import Engine
 
 from newsletter import arrivals, outgoing, steering
 from newsletter.arrivals import Settled
-from newsletter.db import reading, writing
+from newsletter.db import writing
 from newsletter.delivery import doubts, ledger
 from newsletter.delivery.ledger import Accounting
 from newsletter.delivery.provider import Accepted, NotSent, Outcome, Refused, Unknown
-from newsletter.invariants import violations
 from newsletter.issues import issue as issues
 from newsletter.message import Letter
 from newsletter.outgoing import Run
 from newsletter.steering import cancel, give_up_doubtful, hold, pause
-from newsletter.tracking.postmark import Taken
+from newsletter.tracking.event import Taken
 from subscribers.subscriber import ACTIVE, SUPPRESSED, UNSUBSCRIBED
+from tests.begun import IDS, LETTER, all_in_doubt, assert_all_holds, begin
 from tests.delivery import readers
 from tests.delivery.readers import books, claim, doubt, record, row_key, rows
 from tests.newsroom import RULES, TUESDAY, W47, approve, at, draft, issue_of, post, publish, set_status, subscribe
 
-IDS = [f"00000000-0000-4000-8000-00000000000{number}" for number in range(10)]
-LETTER = 1
-
 
 @pytest.fixture
 def begun(engine: Engine, tmp_path: Path) -> Engine:
-    """The list of an issue is drawn up, of three readers, and nothing of it has been sent."""
-    publish(engine)
-    draft(engine)
-    approve(engine)
-    subscribe(engine, [f"reader{number}@example.com" for number in range(1, 4)])
-    over = threading.Event()
-    over.set()
-    outgoing.send_issue(engine, RULES, post(tmp_path), W47, Run(clock=lambda: TUESDAY, stop=over))
-    assert books(engine, LETTER) == Accounting(audience=3, queued=3)
-    return engine
+    return begin(engine, tmp_path)
 
 
 def settle(engine: Engine, number: int, batch: str = "0" * 32) -> Settled | None:
     """Postmark tells of the message that a reader's copy became."""
     taken = Taken(row_key(engine, LETTER, number), batch, IDS[number])
     return arrivals.settle(engine, taken, TUESDAY)
-
-
-def all_in_doubt(engine: Engine) -> str:
-    """Everything was sent under a batch key, and no answer came."""
-    key = claim(engine, LETTER).key
-    assert doubt(engine, LETTER) == 3
-    return key
-
-
-def assert_all_holds(engine: Engine) -> None:
-    with reading(engine) as session:
-        assert violations(session) == []
 
 
 def test_an_event_settles_doubt_and_the_last_one_closes_a_held_issue(begun: Engine) -> None:

@@ -18,7 +18,7 @@ from newsletter.delivery.postmark import PostmarkProvider
 from newsletter.delivery.provider import CannotAsk, Listed, Why
 from newsletter.departures import CAME_BACK, ELSEWHERE, KEPT_OUT, KNOWN, LEFT, LET_GO, STRANGER, UNREADABLE, Polled
 from newsletter.sandbox.server import Sandbox
-from newsletter.tracking.postmark import LetGo
+from newsletter.tracking.event import LetGo
 from subscribers import consent, subscriber, suppression
 from subscribers.address import parse_address
 from subscribers.subscriber import ACTIVE, PAUSED, STATUSES, SUPPRESSED, UNSUBSCRIBED

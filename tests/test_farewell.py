@@ -10,17 +10,24 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.sqltypes import UTCDateTime
 
 from newsletter import dossier, farewell
+from newsletter.comparisons import votes
+from newsletter.comparisons.votes import Vote
 from newsletter.db import Table, reading, texts, writing
 from newsletter.delivery import ledger
 from newsletter.delivery.claiming import Claim
 from newsletter.delivery.ledger import Delivery, StoredLetter
 from newsletter.delivery.provider import Refused, Unknown
 from newsletter.invariants import violations
+from newsletter.issues import issue as issues
+from newsletter.issues.issue import Issue
+from newsletter.tracking import keeping
+from newsletter.tracking.postmark import translate
+from newsletter.tracking.store import StoredEvent
 from subscribers import consent, subscriber, suppression
 from subscribers.address import Address, parse_address
 from subscribers.consent import Whence, Words
 from subscribers.erasure import Trace
-from subscribers.fingerprint import Erasure
+from subscribers.fingerprint import Erasure, Fingerprints
 from subscribers.preferences import AddressChange
 from subscribers.signup import SignUp
 from subscribers.subscriber import ACTIVE, ERASED, PENDING, SUPPRESSED, Subscriber, muting
@@ -92,10 +99,27 @@ def known(engine: Engine) -> int:
         session.add(reader)
         stored = StoredLetter(
             key="0123456789abcdef", tag="2026-W46", subject="Subject", preheader="", html="", text="",
-            digest="d", audience=1, created_at=IN_W46,
+            digest="d", audience=1, created_at=IN_W46, open=False,
         )  # fmt: skip
         session.add(stored)
         session.flush()
+        issue = session.exec(select(Issue)).one()
+        issue.state, issue.digest, issue.letter_id = issues.SENT, "d", stored.id
+        votes.cast(session, 1, ada, votes.BOTH, IN_W47)
+        session.add(
+            StoredEvent(
+                key="a hash of ada.lovelace@example.com", source="webhook", record_type="Click", kind="clicked",
+                detail="GET", at=IN_W46, received_at=IN_W46, letter_id=stored.id, subscriber_id=ada,
+                message_id="message-1", stream="broadcast", link="issues/2026-W46", agent="marker of event's agent",
+                machine="burst", body="marker of body: ada.lovelace@example.com",
+            )
+        )  # fmt: skip
+        session.add(
+            StoredEvent(
+                key="a hash of Ada", source="poll", record_type="Bounce", kind="other", at=IN_W46, received_at=IN_W46,
+                fingerprint=Fingerprints(session).of(ADA), body="marker of a stranger's: ada.lovelace@example.com",
+            )
+        )  # fmt: skip
         session.add(Claim(key="batch-1", letter_id=stored.id or 0, sender=1, claimed_at=IN_W46, rests_since=IN_W46))
         session.add(
             Delivery(
@@ -165,6 +189,14 @@ def test_a_dossier_has_every_text_that_we_hold_of_a_reader(engine: Engine, known
     assert document["letters"][0]["sent_at"] == "2026-11-11T09:00:00Z"
     assert document["address_change"] == {"email": NEW.email, "asked_at": "2026-11-18T09:00:00Z"}
     assert document["muted_categories"] == ["Marker of muted"]
+    assert document["votes"] == [
+        {"comparison": "Haiku vs Codestral", "choice": "both", "at": at, "changed_at": at}
+        for at in ["2026-11-18T09:00:00Z"]
+    ]
+    assert [(told["kind"], told["letter"], told["link"]) for told in document["events"]] == [
+        ("clicked", "2026-W46", "issues/2026-W46"),
+        ("other", None, None),  # of before the address was a reader's
+    ]
 
 
 def test_a_dossier_holds_nothing_of_anybody_else(engine: Engine, known: int) -> None:
@@ -172,9 +204,8 @@ def test_a_dossier_holds_nothing_of_anybody_else(engine: Engine, known: int) -> 
     with reading(engine) as session:
         document = dossier.dossier(session, bo)
     assert document["email"] == "bo@example.com"
-    assert [document[name] for name in ("consent", "suppressions", "letters", "address_change", "sign_ups")] == [
-        [], [], [], None, []
-    ]  # fmt: skip
+    names = ("consent", "suppressions", "letters", "events", "votes", "sign_ups", "address_change")
+    assert [document[name] for name in names] == [[], [], [], [], [], [], None]
 
 
 def test_there_is_no_dossier_of_nobody_and_none_of_the_erased(engine: Engine, known: int) -> None:
@@ -212,6 +243,13 @@ def test_after_an_erasure_no_table_holds_a_word_of_the_reader_and_all_rows_that_
             (consent.LEFT, IN_W46, None),  # by a complaint, which an editor has lifted
         ]
         assert ledger.accounting(session, 1).accepted == 1
+        assert [(one.subscriber_id, one.choice) for one in session.exec(select(Vote))] == [(None, votes.BOTH)]
+        assert votes.tallies(session, [1])[1].all == 1
+        told = session.exec(select(StoredEvent).order_by(col(StoredEvent.id))).all()
+        assert [(one.key, one.kind, one.body, one.agent, one.fingerprint) for one in told] == [
+            ("erased:1", "clicked", None, None, None),
+            ("erased:2", "other", None, None, None),
+        ]
         assert subscriber.find(session, ADA) is None
         assert list(subscriber.every(session)) == []
 
@@ -303,3 +341,15 @@ def test_what_is_recorded_of_a_copy_under_way_does_not_bring_the_address_back(en
             == ["(the address) is inactive: <(the address)>, '(the address)'"] * 2
         )  # Bo's copy, too, to which the same words were said
         assert violations(session) == []
+
+
+def test_what_came_of_nobody_whom_we_could_read_is_kept_without_addresses(engine: Engine, known: int) -> None:
+    body = '{"RecordType":"Bounce","Email":"ada.lovelace@example.com", not JSON, <Ada.Lovelace@example.com>}'
+    with writing(engine) as session:
+        keeping.keep(session, [translate(body.encode(), None, "https://verdicts.example.com")], IN_W47)
+        session.commit()
+    forget(engine)
+    with reading(engine) as session:
+        kept = session.exec(select(StoredEvent.body).where(col(StoredEvent.body).is_not(None))).all()
+        assert kept == ['{"RecordType":"Bounce","Email":"(the address)", not JSON, <(the address)>}']
+        assert not [line for line in violations(session) if "address" in line]

@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from newsletter import farewell
 from newsletter.db import Table, leave_no_copies, open_engine, reading, sqlite_file, writing
 from newsletter.invariants import violations
+from newsletter.tracking.store import StoredEvent
 from subscribers import consent
 from subscribers.address import parse_address
 from subscribers.signup import SignUp
@@ -51,6 +52,12 @@ def test_after_an_erasure_the_files_of_a_database_hold_no_address_of_the_erased(
                     [{**changed, "source": "form", "words": "", "words_version": "1", "at": IN_W47}],
                 )
                 consent.note(session, number, consent.IMPORTED, f"a file, {address.email}", IN_W47)
+                session.add(
+                    StoredEvent(
+                        key=name, source="webhook", record_type="Delivery", kind="delivered", at=IN_W47,
+                        received_at=IN_W47, subscriber_id=number, agent=name, body=f'{{"Recipient":"{address.email}"}}',
+                    )
+                )  # fmt: skip
             session.commit()
     erased: set[str] = set()
     for number in chance.sample(numbers, 100):

@@ -8,4 +8,5 @@
 * `importers`: files in, comparisons out; twice changes nothing
 * `changes`: pure: what is different between a stored comparison and one that comes in
 * `comparison`: the tables and every query on them
+* `votes`: what readers think of a comparison, and what it adds up to
 """

@@ -55,11 +55,11 @@ def between(stored: Comparison, record: Comparison) -> list[str]:
         found += _difference(f"name of the {side} tool", before.name, after.name)
         for field in ("tagline", "category", "entry_price", "panel_ship", "community_ship", "description"):
             found += _difference(f"{field} of {after.name}", getattr(before, field), getattr(after, field))
-    seats = record.seats()
-    found += _difference("seats", ", ".join(stored.seats()), ", ".join(seats))
-    for seat in seats:
-        if seat in stored.seats():
-            for then, now in zip(stored.pair(seat), record.pair(seat), strict=True):
+    before_of, after_of = stored.pairs(), record.pairs()
+    found += _difference("seats", ", ".join(before_of), ", ".join(after_of))
+    for seat, pair in after_of.items():
+        if seat in before_of:
+            for then, now in zip(before_of[seat], pair, strict=True):
                 found += _difference(f"{seat}'s verdict on {now.tool}", then.verdict, now.verdict)
                 found += _difference(f"{seat}'s quote on {now.tool}", then.quote, now.quote)
     return found

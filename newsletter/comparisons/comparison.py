@@ -246,8 +246,8 @@ def _write_parts(session: Session, row: ComparisonRow, record: Comparison) -> No
             session.add(sides[side].sqlmodel_update(printed))
         else:
             session.add(SideRow(comparison_id=row.id, side=side, **printed))
-    for position, seat in enumerate(record.seats()):
-        for side, review in enumerate(record.pair(seat)):
+    for position, (seat, pair) in enumerate(record.pairs().items()):
+        for side, review in enumerate(pair):
             session.add(
                 ReviewRow(
                     comparison_id=row.id,

@@ -143,6 +143,14 @@ def read_file(path: Path, published_at: datetime | None) -> list[Comparison]:
     ]
 
 
+def read_value(data: bytes) -> object:
+    """The one value of a JSON document in UTF-8, read as strictly as a file. Raises ImportFileError."""
+    text = re.sub(r"\r\n?", "\n", _decoded(data))
+    if not text.strip():
+        raise ImportFileError(None, "there is nothing in it")
+    return _json_value(text, *_skip_space(text, 0, 1))
+
+
 def _import_file(
     session: Session, path: Path, published_at: datetime | None, now: datetime, written: dict[str, Path]
 ) -> GoodFile | BadFile:
@@ -191,6 +199,10 @@ def _text(path: Path) -> str:
         raise ImportFileError(None, "is not a file")
     if len(data) > MAX_SIZE:
         raise ImportFileError(None, f"is larger than {MAX_SIZE // 1024**2} MB: split it")
+    return _decoded(data)
+
+
+def _decoded(data: bytes) -> str:
     if (nul := data.find(0)) >= 0:
         raise ImportFileError(_line_of(data, nul), "holds a NUL byte: this is no UTF-8 text")
     try:
@@ -260,24 +272,32 @@ def _json_items(text: str) -> Iterator[tuple[object, int, str]]:
     """The object of a JSON document, or each item of its array, with the line it begins in and its place."""
     at, line = _skip_space(text, 0, 1)
     if text[at] != "[":
+        yield _json_value(text, at, line), line, ""
+        return
+    at, line = _skip_space(text, at + 1, line)
+    count = 0
+    while count == 0 or text[at : at + 1] == ",":
+        if count:
+            at, line = _skip_space(text, at + 1, line)
+        elif text[at : at + 1] == "]":
+            break
         item, end = _decode(text, at, line)
-        yield item, line, ""
+        count += 1
+        yield item, line, f"item {count}: "
         at, line = _skip_space(text, end, line + text.count("\n", at, end))
-    else:
-        at, line = _skip_space(text, at + 1, line)
-        count = 0
-        while count == 0 or text[at : at + 1] == ",":
-            if count:
-                at, line = _skip_space(text, at + 1, line)
-            elif text[at : at + 1] == "]":
-                break
-            item, end = _decode(text, at, line)
-            count += 1
-            yield item, line, f"item {count}: "
-            at, line = _skip_space(text, end, line + text.count("\n", at, end))
-        if text[at : at + 1] != "]":
-            raise ImportFileError(line, f"is not JSON: a comma or ] is missing (column {_column(text, at)})")
-        at, line = _skip_space(text, at + 1, line)
+    if text[at : at + 1] != "]":
+        raise ImportFileError(line, f"is not JSON: a comma or ] is missing (column {_column(text, at)})")
+    _refuse_more(text, *_skip_space(text, at + 1, line))
+
+
+def _json_value(text: str, at: int, line: int) -> object:
+    """The value that begins at an index of a text, and that nothing follows."""
+    item, end = _decode(text, at, line)
+    _refuse_more(text, *_skip_space(text, end, line + text.count("\n", at, end)))
+    return item
+
+
+def _refuse_more(text: str, at: int, line: int) -> None:
     if at < len(text):
         raise ImportFileError(line, f"is not JSON: more follows the end (column {_column(text, at)})")
 

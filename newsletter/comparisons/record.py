@@ -191,6 +191,11 @@ class Comparison(_Record):
         by_tool = {review.tool: review for review in self.reviews if review.seat == seat}
         return by_tool[self.tools[LEFT].name], by_tool[self.tools[RIGHT].name]
 
+    def pairs(self) -> dict[str, tuple[Review, Review]]:
+        """Seat -> what it said of the left and of the right tool, in the order in which they spoke: all in one pass."""
+        left, right = self.reviews[LEFT::2], self.reviews[RIGHT::2]  # the validator has put them in order
+        return {one.seat: (one, other) for one, other in zip(left, right, strict=True)}
+
     def panel_ship(self, side: int) -> int:
         """The share of the panel that would ship a side's tool, 0 to 100: as published, else derived."""
         tool = self.tools[side]

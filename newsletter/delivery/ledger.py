@@ -74,6 +74,19 @@ NOT_TAKEN: Final = tuple(state for state in MOVES if state != ACCEPTED)
 UNSETTLED = (QUEUED, SENDING, IN_DOUBT)
 """States of which something is yet to come. Without them, a letter is done."""
 
+HAVE_IT: Final = (ACCEPTED, SENDING, IN_DOUBT)
+"""States of a copy that may be in its reader's hands."""
+
+UNTRACKED: Final = "no"
+TOTALS: Final = "totals"
+BY_READER: Final = "readers"
+TRACKED: Final[Mapping[str, str]] = {
+    UNTRACKED: "nothing is noted",
+    TOTALS: "how often, and of nobody who it was",
+    BY_READER: "who and when",
+}
+"""What may be noted of openings and clicks."""
+
 ALL_ALIKE: Final[Mapping[str, int | None]] = {}
 """Of a letter without variants."""
 
@@ -82,6 +95,10 @@ class StoredLetter(Table, table=True):
     """A letter as it goes out, frozen. `audience` is null until the list is drawn up."""
 
     __tablename__ = "letters"
+    __table_args__ = (
+        CheckConstraint(one_of("opens", TRACKED), name="opens"),
+        CheckConstraint(one_of("clicks", TRACKED), name="clicks"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True)
@@ -97,6 +114,9 @@ class StoredLetter(Table, table=True):
     """Members for whom nothing was left of the letter that they had not muted; they are not in the audience."""
     open: bool = True
     """Whether rows of it may be claimed; not while an editor has stopped it, or it waits for one."""
+    opens: str = UNTRACKED
+    clicks: str = UNTRACKED
+    """Whether it is noted who opens it, and who follows its links: one of `TRACKED`."""
     created_at: datetime = Field(index=True)
 
     def letter(self) -> Letter:

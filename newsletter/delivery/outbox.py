@@ -21,6 +21,7 @@ from newsletter.delivery.provider import (
     NotSent,
     Outcome,
     Refused,
+    Shown,
     Unknown,
 )
 from newsletter.message import Letter, Recipient
@@ -38,6 +39,7 @@ class OutboxProvider:
     name = "outbox"
     max_batch = 500
     keeps_list = False
+    keeps_history = False
 
     def __init__(self, directory: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.directory = directory
@@ -93,6 +95,18 @@ class OutboxProvider:
     def listed(self, stream: str) -> Iterator[Listed]:  # noqa: ARG002  the protocol's
         """Nobody: there is no such list."""
         return iter(())
+
+    def returned(self, stream: str, since: datetime, until: datetime) -> Iterator[Shown]:  # noqa: ARG002
+        """Nothing: it does not hear of it."""
+        return iter(())
+
+    def kept_out(self, stream: str, since: datetime) -> Iterator[Shown]:  # noqa: ARG002  the protocol's
+        """Nobody: there is no such list."""
+        return iter(())
+
+    def history(self, message_id: str) -> Shown | None:  # noqa: ARG002  the protocol's
+        """Nothing: it does not hear of it."""
+        return None
 
     def tidy(self, before: date) -> int:  # noqa: ARG002  the protocol's
         """Nothing is stored apart from the messages."""

@@ -14,11 +14,11 @@ from urllib.parse import quote
 import orjson
 
 from newsletter.delivery import postmark_answers as answers
-from newsletter.delivery import postmark_message, postmark_suppressions
+from newsletter.delivery import postmark_message, postmark_returned, postmark_suppressions
 from newsletter.delivery.postmark_client import AnswerLost, Clients, ErrorAnswer, NotReached
 from newsletter.delivery.postmark_message import MAX_BATCH, PROBE, Writer, body_writer, cut, template_writer
 from newsletter.delivery.postmark_template import NotStored, Shelf
-from newsletter.delivery.provider import CannotAsk, Envelope, Listed, NotSent, Outcome, Refused, Unknown
+from newsletter.delivery.provider import CannotAsk, Envelope, Listed, NotSent, Outcome, Refused, Shown, Unknown
 from newsletter.message import Letter, Recipient
 
 PAGE = 500  # messages, the most that one search answers
@@ -36,6 +36,7 @@ class PostmarkProvider:
     name = "postmark"
     max_batch = MAX_BATCH
     keeps_list = True
+    keeps_history = True
 
     def __init__(
         self,
@@ -112,6 +113,18 @@ class PostmarkProvider:
         except ValueError as error:
             raise CannotAsk(f"the suppressions of the stream {stream} cannot be read: {error}") from None
 
+    def returned(self, stream: str, since: datetime, until: datetime) -> Iterator[Shown]:
+        """A stream's bounces and complaints, as Postmark lists them, the oldest days first; see Provider.returned."""
+        return postmark_returned.between(self._ask, stream, since, until)
+
+    def kept_out(self, stream: str, since: datetime) -> Iterator[Shown]:
+        """A stream's suppressions since a moment, as they are dumped; see Provider.kept_out."""
+        return postmark_returned.suppressed(self._ask, stream, since)
+
+    def history(self, message_id: str) -> Shown | None:
+        """A message's details, with its letter and its `MessageEvents`; see Provider.history."""
+        return postmark_returned.details(self._ask, message_id)
+
     def tidy(self, before: date) -> int:
         """Remove the letters that were stored before a day; see Provider.tidy.
 
@@ -123,17 +136,20 @@ class PostmarkProvider:
         """Close every thread's connections. Idempotent."""
         self._clients.close()
 
-    def _ask(self, method: str, endpoint: str, data: object = None, **query: object) -> Any:
+    def _ask(self, method: str, endpoint: str, data: object = None, missing: int | None = None, **query: object) -> Any:
+        """Ask; None where Postmark says, by the code `missing`, that it has no such thing. Raises CannotAsk."""
         try:
             return self._clients.mine().call(method, endpoint, data=data, **query)
         except ErrorAnswer as error:
+            if missing is not None and (error.status, error.code) == (422, missing):
+                return None
             raise CannotAsk(answers.explain(error)) from None
         except (NotReached, AnswerLost) as error:
             raise CannotAsk(f"Postmark could not be asked: {error}") from None
 
     def _search(self, stream: str, batch: str, status: str | None) -> Iterator[tuple[str, str]]:
         """(row, MessageID) of what the search shows of a batch. Raises CannotAsk where that is not certainly all."""
-        only = {} if status is None else {"status": status}
+        only: dict[str, Any] = {} if status is None else {"status": status}
         offset = 0
         for _ in range(MOST_PAGES):
             page = self._ask(

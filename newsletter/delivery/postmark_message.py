@@ -53,9 +53,10 @@ def common(letter: Letter, envelope: Envelope, batch: str) -> Common:
         "From": display(wire.mailbox(envelope.sender)),
         "MessageStream": envelope.stream,
         "Tag": envelope.tag,
-        # Said each time: a Postmark server may have tracking switched on.
-        "TrackOpens": False,
-        "TrackLinks": "None",
+        # Said each time, a no as well: a Postmark server may have tracking switched on. Only in the HTML: in plain text
+        # a reader would see the long address that takes a link's place.
+        "TrackOpens": envelope.track_opens,
+        "TrackLinks": "HtmlOnly" if envelope.track_clicks else "None",
     }
     if envelope.reply_to is not None:
         fields["ReplyTo"] = display(wire.mailbox(envelope.reply_to))

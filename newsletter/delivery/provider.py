@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from newsletter.delivery import wire
 from newsletter.message import Letter, Recipient
@@ -103,14 +103,20 @@ class Listed:
     at: datetime
 
 
+Shown = Mapping[str, Any]
+"""Something that a provider shows of what came back, field by field and in its own words. A stranger's: of no field is
+it certain that it is there, or of which type it is."""
+
+
 @dataclass(frozen=True)
 class Envelope:
     """What every message of a send shares besides the letter.
 
     `sender` and `reply_to` are addresses as in RFC 5322 (`Name <name@example.com>`); `stream` is the provider's
     channel; `tag` groups messages in the provider's statistics (the week); `list_id` is the List-Id header's
-    value, None for letters that are no list's.
-    Raises ValueError for a line break in any of them: each becomes a header.
+    value, None for letters that are no list's. `track_opens` and `track_clicks` ask a provider that can to tell who
+    opens a letter and who follows its links; it may then put a picture in and rewrite links.
+    Raises ValueError for a line break in any of the texts: each becomes a header.
     """
 
     sender: str
@@ -118,6 +124,8 @@ class Envelope:
     tag: str
     list_id: str | None
     reply_to: str | None = None
+    track_opens: bool = False
+    track_clicks: bool = False
 
     def __post_init__(self) -> None:
         for name in ("sender", "stream", "tag", "list_id", "reply_to"):
@@ -137,6 +145,8 @@ class Provider(Protocol):
     """The largest number of recipients that `send` takes."""
     keeps_list: bool
     """Whether it keeps a list of its own of those whom it will not write to."""
+    keeps_history: bool
+    """Whether it can be asked what became of messages; where not, `returned`, `kept_out` and `history` show nothing."""
 
     def send(self, letter: Letter, envelope: Envelope, recipients: Sequence[Recipient], batch: str) -> list[Outcome]:
         """Send one batch and return an outcome per recipient, in order.
@@ -169,6 +179,21 @@ class Provider(Protocol):
 
         Nobody, where it keeps no such list. Raises CannotAsk, at the call.
         """
+        ...
+
+    def returned(self, stream: str, since: datetime, until: datetime) -> Iterator[Shown]:
+        """What came back on a channel between two moments, and what was called spam, each with its own number.
+
+        Some of it may be from shortly before or after. Raises CannotAsk, also after some were given.
+        """
+        ...
+
+    def kept_out(self, stream: str, since: datetime) -> Iterator[Shown]:
+        """Whom the provider has put on its list of a channel since a moment, and why. Raises CannotAsk, at the call."""
+        ...
+
+    def history(self, message_id: str) -> Shown | None:
+        """All that has become of a message; None where the provider does not show it. Raises CannotAsk."""
         ...
 
     def tidy(self, before: date) -> int:

@@ -25,6 +25,7 @@ from newsletter.delivery.provider import (
     NotSent,
     Outcome,
     Refused,
+    Shown,
     Unknown,
     spoken,
 )
@@ -62,6 +63,7 @@ class SmtpProvider:
     name = "smtp"
     max_batch = 50
     keeps_list = False
+    keeps_history = False
 
     def __init__(
         self, url: str, timeout: float = 60.0, now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -118,6 +120,18 @@ class SmtpProvider:
     def listed(self, stream: str) -> Iterator[Listed]:  # noqa: ARG002  the protocol's
         """Nobody: there is no such list."""
         return iter(())
+
+    def returned(self, stream: str, since: datetime, until: datetime) -> Iterator[Shown]:  # noqa: ARG002
+        """Nothing: it does not hear of it."""
+        return iter(())
+
+    def kept_out(self, stream: str, since: datetime) -> Iterator[Shown]:  # noqa: ARG002  the protocol's
+        """Nobody: there is no such list."""
+        return iter(())
+
+    def history(self, message_id: str) -> Shown | None:  # noqa: ARG002  the protocol's
+        """Nothing: it does not hear of it."""
+        return None
 
     def tidy(self, before: date) -> int:  # noqa: ARG002  the protocol's
         """Nothing is stored apart from the messages."""

@@ -99,6 +99,8 @@ class Issue(Table, table=True):
     """What the approved letter was made of, as JSON: what it is called -> its own digest. To name what has changed."""
     letter_id: int | None = Field(default=None, foreign_key="letters.id")
     """The letter that goes out, frozen when the audience is drawn up."""
+    last_vote: str | None = None
+    """How readers had voted on the issue before when this one was drafted, as JSON. Frozen: an editor approves it."""
     held_because: str | None = None
     """Why it waits for an editor; of a held issue only."""
     created_at: datetime
@@ -159,7 +161,7 @@ def in_state(session: Session, *states: str) -> list[Issue]:
 
 def sent(session: Session) -> list[Issue]:
     """The issues that readers have (or are just getting), the newest week first: all that the archive shows."""
-    query = select(Issue).where(_readers_have_it()).order_by(col(Issue.week).desc())
+    query = select(Issue).where(readers_have_it()).order_by(col(Issue.week).desc())
     return list(session.exec(query))
 
 
@@ -216,12 +218,13 @@ def sent_categories(session: Session) -> list[str]:
         select(SideRow.category)
         .join(IssueComparison, col(IssueComparison.comparison_id) == col(SideRow.comparison_id))
         .join(Issue, col(Issue.id) == col(IssueComparison.issue_id))
-        .where(_readers_have_it())
+        .where(readers_have_it())
         .distinct()
         .order_by(col(SideRow.category))
     )
     return list(session.exec(query))
 
 
-def _readers_have_it() -> ColumnElement[bool]:
+def readers_have_it() -> ColumnElement[bool]:
+    """A condition of a query: that readers have an issue, or are just getting it."""
     return col(Issue.letter_id).is_not(None) & col(Issue.state).in_(READERS_HAVE_IT)

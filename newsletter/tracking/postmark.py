@@ -1,103 +1,164 @@
-"""What does an event mean that Postmark posts to us? What it says of an address, and which message it proves.
+"""What happened, by what Postmark tells us? Each thing that it posts or shows, as one `Event` in our words.
 
-Pure. Whatever comes, it is read or passed over: a form, a type or a word that we do not know is no error, since
-Postmark adds some now and then, and what would be answered with an error is not told again.
+Pure, and raises nothing. Whatever comes is an event that can be kept: a form, a type or a word that we do not know is
+no error, since Postmark adds some now and then, and what would be answered with an error is not told again.
+
+Promises: the same happening has the same key, however often it is told, in a post or when we ask; the same text read
+again says the same of the address and proves the same; and what the dashboard's test button sends means nothing.
 """
 
-import re
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any, Final
 
-from newsletter.delivery.postmark_suppressions import moment, why
-from newsletter.delivery.provider import Listed
+from newsletter.delivery.postmark_suppressions import why
+from newsletter.delivery.provider import Why
+from newsletter.tracking.bounces import meaning_of, named
+from newsletter.tracking.destination import destination
+from newsletter.tracking.event import (
+    BOUNCED_HARD,
+    CLICKED,
+    COMPLAINED,
+    DELIVERED,
+    OPENED,
+    OTHER,
+    SUBSCRIBED,
+    UNSUBSCRIBED,
+    WEBHOOK,
+    Event,
+    LetGo,
+    key_of,
+)
+from newsletter.tracking.reading import fields_of, kept, number, text_of, when, words, yes_or_no
+from newsletter.tracking.told import (
+    BOUNCE,
+    CLICK,
+    COMPLAINT,
+    DELIVERY,
+    OPEN,
+    READ,
+    SUBSCRIPTION_CHANGE,
+    Told,
+    event_of,
+    gathered,
+    record_of,
+)
 
-SUBSCRIPTION_CHANGE: Final = "SubscriptionChange"
-
-OF_A_MESSAGE: Final = frozenset({SUBSCRIPTION_CHANGE, "Bounce", "Click", "Delivery", "Open", "SpamComplaint"})
-"""Record types that come of a message which Postmark has taken; a change of a subscription where it names one."""
-
-TYPES: Final = frozenset({*OF_A_MESSAGE, "Inbound"})
-"""Record types that Postmark is known to post. What is said of an address is read in changes of subscriptions alone.
-
-A hard bounce and a complaint come twice, as events of their own and as such a change; so none is missed.
-"""
-
-UNKNOWN: Final = "of a type unknown to us"
-
-TEST_MESSAGE: Final = "00000000-0000-0000-0000-000000000000"
-"""The MessageID in what the button of Postmark's pages sends to try out an endpoint. Nothing has happened to anybody,
-and the address in it may be a real one."""
-
-_MESSAGE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_KEY = re.compile(r"[0-9a-z-]{1,80}")
-"""What our own keys are made of, and no longer than Postmark lets them be."""
-
-
-@dataclass(frozen=True)
-class LetGo:
-    """An address came off the provider's list: it would write to it again."""
-
-    email: str
-    stream: str | None
-    at: datetime
-
-
-@dataclass(frozen=True)
-class Taken:
-    """A message of ours that Postmark has taken, or nothing could have become of it: by our own keys and its id."""
-
-    row: str
-    batch: str
-    message_id: str
+CHANGES: Final[Mapping[Why, str]] = {
+    "bounced": BOUNCED_HARD,
+    "complained": COMPLAINED,
+    "left": UNSUBSCRIBED,
+    "closed": UNSUBSCRIBED,
+}
+"""Why an address came on Postmark's list -> what that is called here."""
 
 
-def record_type(event: object) -> str:
-    """What an event calls itself, where that is a type that Postmark is known to post: fit for a log."""
-    named = _fields(event).get("recordtype")
-    return named if isinstance(named, str) and named in TYPES else UNKNOWN
+def translate(body: bytes, trace: str | None, base_url: str) -> Event:
+    """What one post means.
 
-
-def read(event: object) -> Listed | LetGo | None:
-    """What an event's JSON says of an address; None for a test, another type, or what cannot be read."""
-    if record_type(event) != SUBSCRIPTION_CHANGE:
-        return None
-    fields = _fields(event)
-    email, stream = fields.get("recipient"), fields.get("messagestream")
-    # MessageID, Tag and Metadata are empty where no message was the cause; who it is about is in the address alone.
-    if not isinstance(email, str) or fields.get("messageid") == TEST_MESSAGE:
-        return None
-    try:
-        at = moment(fields.get("changedat"))
-    except ValueError:
-        return None
-    # Older events name no stream.
-    stream = stream if isinstance(stream, str) and stream else None
-    # A yes or no; in the details of messages Postmark writes it as a word.
-    suppressed = str(fields.get("suppresssending")).lower()
-    if suppressed == "false":
-        return LetGo(email, stream, at)
-    if suppressed != "true":
-        return None
-    meaning = why(fields.get("suppressionreason"), fields.get("origin"))
-    return Listed(email, stream, meaning, at) if meaning else None
-
-
-def taken(event: object) -> Taken | None:
-    """Which message of ours an event proves to have been taken, whatever became of it then; None where it proves none.
-
-    That is so for a test, and for whatever does not name both of our keys and an id, each in its form.
+    `trace` is what Postmark calls this telling of it (X-PM-Webhook-Trace-Id), if it says so: it tells apart what does
+    not say enough of itself for that. `base_url` is the public address of our pages, below which links are ours.
     """
-    fields = _fields(event)
-    metadata = _fields(fields.get("metadata"))
-    row, batch, message_id = metadata.get("row"), metadata.get("batch"), fields.get("messageid")
-    if not (isinstance(row, str) and isinstance(batch, str) and isinstance(message_id, str)):
-        return None
-    in_form = _KEY.fullmatch(row) and _KEY.fullmatch(batch) and _MESSAGE_ID.fullmatch(message_id)
-    proves = record_type(event) in OF_A_MESSAGE and in_form and message_id != TEST_MESSAGE
-    return Taken(row, batch, message_id) if proves else None
+    text = text_of(body)
+    fields = fields_of(text)
+    record = record_of(fields)
+    fallback = key_of("trace", trace) if trace else key_of("body", sha256(body).hexdigest())
+    told = Told(record, fields, WEBHOOK, kept(text, fields, READ), base_url, fallback)
+    return READERS.get(record, _unknown)(told)
 
 
-def _fields(written: object) -> dict[str, object]:
-    """An object's fields by their names in lower case: `ServerID` was `ServerId` once."""
-    return {name.lower(): value for name, value in written.items()} if isinstance(written, dict) else {}
+def delivered(fields: Mapping[str, Any], source: str) -> Event:
+    """A delivery, by the fields that a post of it has: MessageID, Recipient, DeliveredAt.
+
+    As with all of these, Metadata and MessageStream where they are known, and `source` says who gathered the fields.
+    """
+    return _delivered(gathered(DELIVERY, fields, source))
+
+
+def bounce(fields: Mapping[str, Any], source: str) -> Event:
+    """A bounce or a complaint, with the fields of the list of bounces.
+
+    ID, Type or TypeCode, MessageID, Email, BouncedAt, Inactive.
+    """
+    told = gathered(BOUNCE, fields, source)
+    complained = named(told.fields.get("type"), told.fields.get("typecode")) == COMPLAINT
+    return _bounce(gathered(COMPLAINT, fields, source) if complained else told)
+
+
+def opened(fields: Mapping[str, Any], source: str) -> Event:
+    """An open: MessageID, Recipient, ReceivedAt; UserAgent where it is known."""
+    return _opened(gathered(OPEN, fields, source))
+
+
+def clicked(fields: Mapping[str, Any], source: str, base_url: str) -> Event:
+    """A click: MessageID, Recipient, ReceivedAt, OriginalLink; UserAgent where it is known."""
+    return _clicked(gathered(CLICK, fields, source, base_url))
+
+
+def changed(fields: Mapping[str, Any], source: str) -> Event:
+    """A change of a subscription: Recipient, MessageStream, ChangedAt, SuppressSending, SuppressionReason, Origin.
+
+    The details of a message do not give the reason: without it nothing comes of an address that was put on the list.
+    """
+    return _changed(gathered(SUBSCRIPTION_CHANGE, fields, source))
+
+
+def _delivered(told: Told) -> Event:
+    return event_of(told, DELIVERED, told.message_key(DELIVERED), "deliveredat")
+
+
+def _opened(told: Told) -> Event:
+    at = when(told.fields.get("receivedat"))
+    return event_of(told, OPENED, told.message_key(OPENED, at), "receivedat", agent=told.agent)
+
+
+def _clicked(told: Told) -> Event:
+    link = told.fields.get("originallink")
+    link = link if isinstance(link, str) else None
+    key = told.message_key(CLICKED, when(told.fields.get("receivedat")), link)
+    leads_to = destination(link, told.base_url)
+    return event_of(told, CLICKED, key, "receivedat", agent=told.agent, link=leads_to)
+
+
+def _bounce(told: Told) -> Event:
+    """Who complained may have done so by a bounce's type or by a record's: either says it."""
+    name = COMPLAINT if told.record_type == COMPLAINT else named(told.fields.get("type"), told.fields.get("typecode"))
+    meaning = meaning_of(name, inactive=yes_or_no(told.fields.get("inactive")) is True)
+    identity, at = number(told.fields.get("id")), when(told.fields.get("bouncedat"))
+    message_id, email = told.text("messageid") or "", told.email and told.email.lower()
+    # Also of no message that it names: what says something of an address has a key of its own.
+    key = told.key(BOUNCE, identity) if identity else told.key(BOUNCE, message_id.lower(), email, at)
+    return event_of(told, meaning.kind, key, "bouncedat", detail=words(name), said=told.listed(meaning.why, at))
+
+
+def _changed(told: Told) -> Event:
+    """MessageID, Tag and Metadata are empty where no message was the cause; who it is about is in the address alone."""
+    email, stream, at = told.email, told.text("messagestream"), when(told.fields.get("changedat"))
+    suppressed, reason = yes_or_no(told.fields.get("suppresssending")), words(told.fields.get("suppressionreason"))
+    # Older events name no stream.
+    parts = [SUBSCRIPTION_CHANGE, email and email.lower(), stream or "", at, suppressed]
+    if suppressed is False:
+        said = LetGo(email, stream, at) if email and at else None
+        return event_of(told, SUBSCRIBED, told.key(*parts), "changedat", detail=reason, said=said)
+    meaning = why(reason, told.fields.get("origin")) if suppressed else None
+    if meaning is None:
+        # Told without its reason first, it must not keep out what comes with it.
+        return event_of(told, OTHER, told.key(*parts, reason or ""), "changedat", detail=reason)
+    # For another reason it is another happening, even in the same moment: nobody's complaint is lost behind a wish.
+    listed, key = told.listed(meaning, at), told.key(*parts, meaning)
+    return event_of(told, CHANGES[meaning], key, "changedat", detail=reason, said=listed)
+
+
+def _unknown(told: Told) -> Event:
+    return event_of(told, OTHER, told.fallback, "receivedat")
+
+
+READERS: Final[Mapping[str, Callable[[Told], Event]]] = {
+    DELIVERY: _delivered,
+    BOUNCE: _bounce,
+    COMPLAINT: _bounce,
+    OPEN: _opened,
+    CLICK: _clicked,
+    SUBSCRIPTION_CHANGE: _changed,
+}
+"""Record type -> what it means. A type that is not in it is kept, and read as nothing."""

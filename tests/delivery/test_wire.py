@@ -1,5 +1,7 @@
 """What may be written into a message's head: what passes, as what, and the words in which the rest is refused."""
 
+from typing import Any
+
 import pytest
 
 from newsletter.delivery.provider import Envelope
@@ -86,7 +88,9 @@ def test_whatever_some_parser_takes_for_a_lines_end_is_refused(mark: str) -> Non
 
 @pytest.mark.parametrize("name", ["sender", "stream", "tag", "list_id", "reply_to"])
 def test_an_envelope_names_the_field_that_holds_a_line_break(name: str) -> None:
-    fields = dict.fromkeys(("sender", "stream", "tag", "list_id", "reply_to"), "plain") | {name: "two\nlines"}
+    fields: dict[str, Any] = dict.fromkeys(("sender", "stream", "tag", "list_id", "reply_to"), "plain") | {
+        name: "two\nlines"
+    }
     with pytest.raises(Unwritable, match=f"^the envelope's {name} holds a line break or a control character$"):
         Envelope(**fields)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from itsdangerous import Signer
 
-from subscribers.tokens import ADDRESS, CONFIRM, LIFETIMES, PREFERENCES, UNSUBSCRIBE, BadToken, Expired, Tokens
+from subscribers.tokens import ADDRESS, CONFIRM, LIFETIMES, PREFERENCES, UNSUBSCRIBE, VOTE, BadToken, Expired, Tokens
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 TOKENS = Tokens(["the newest key"])
@@ -36,7 +36,7 @@ def any_token(purpose: str) -> str:
     return TOKENS.make_passing(purpose, 4711, NOW) if purpose in LIFETIMES else TOKENS.make(purpose, 4711)
 
 
-@pytest.mark.parametrize(("made", "read"), list(permutations([UNSUBSCRIBE, CONFIRM, PREFERENCES, ADDRESS], 2)))
+@pytest.mark.parametrize(("made", "read"), list(permutations([UNSUBSCRIBE, CONFIRM, PREFERENCES, ADDRESS, VOTE], 2)))
 def test_a_token_for_one_purpose_is_no_good_for_another(made: str, read: str) -> None:
     with pytest.raises(BadToken) as refused:
         TOKENS.read_passing(read, any_token(made), NOW)

@@ -4,10 +4,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from itertools import pairwise
 
-from newsletter.delivery.provider import Accepted, CannotAsk, Envelope, Listed, Outcome
+from newsletter.delivery.provider import Accepted, CannotAsk, Envelope, Listed, Outcome, Shown
 from newsletter.message import Letter, Recipient
 
 
@@ -38,6 +38,7 @@ class Moody:
     name = "moody"
     account = "its own"
     keeps_list = False
+    keeps_history = False
 
     def __init__(self, answer: Answer = take_all, max_batch: int = 10) -> None:
         self.max_batch = max_batch
@@ -106,6 +107,15 @@ class Moody:
 
     def listed(self, stream: str) -> Iterator[Listed]:
         return iter(())
+
+    def returned(self, stream: str, since: datetime, until: datetime) -> Iterator[Shown]:
+        return iter(())
+
+    def kept_out(self, stream: str, since: datetime) -> Iterator[Shown]:
+        return iter(())
+
+    def history(self, message_id: str) -> Shown | None:
+        return None
 
     def tidy(self, before: date) -> int:
         return 0

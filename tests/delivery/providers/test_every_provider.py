@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -196,8 +197,9 @@ def test_no_address_becomes_two(carrier: Carrier) -> None:
 
 @pytest.mark.parametrize("name", ["sender", "stream", "tag", "list_id", "reply_to"])
 def test_no_envelope_holds_a_line_break(name: str) -> None:
+    changed: dict[str, Any] = {name: "x@example.com\r\nBcc: eve@evil.example"}
     with pytest.raises(ValueError, match=name):
-        replace(ENVELOPE, **{name: "x@example.com\r\nBcc: eve@evil.example"})
+        replace(ENVELOPE, **changed)
 
 
 def test_a_subject_with_a_line_break_is_not_sent(carrier: Carrier) -> None:

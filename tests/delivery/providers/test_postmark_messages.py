@@ -65,6 +65,11 @@ def test_what_is_not_there_leaves_no_field_and_no_header() -> None:
     assert "ReplyTo" not in message
 
 
+def test_postmark_is_asked_to_count_what_the_envelope_says_and_links_in_the_html_alone() -> None:
+    counted = common(LETTER, replace(ENVELOPE, track_opens=True, track_clicks=True), BATCH).fields
+    assert (counted["TrackOpens"], counted["TrackLinks"]) == (True, "HtmlOnly")
+
+
 def test_a_probe_goes_to_postmarks_black_hole_on_the_stream_that_is_asked_about_and_untracked() -> None:
     message = probe(ENVELOPE, BATCH)
     words = {message.pop("Subject"), message.pop("TextBody")}
