@@ -8,6 +8,11 @@ It imports nothing else of the project.
 * `switches`: the routes that set faults and let held messages go
 * `failing`: what a call gets that a fault has struck
 * `sending`: a request to send becomes accepted messages and an answer per message
+* `aftermath`: what became of a message: at once by its address, and later
+* `acting`: what a reader, a machine or a mail server may do with a message later: open, follow, return, complain, leave
+* `gestures`: the routes for that
+* `events`: pure: what has happened as it is posted, in details, and in the list of bounces
+* `returned`: the list of bounces
 * `activity`: what is said about accepted messages: search, details, dump
 * `checks`: pure: what Postmark refuses, with its code and its words
 * `addresses`: pure: `Name <name@example.com>, other@example.com` -> addresses

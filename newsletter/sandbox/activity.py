@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from newsletter.sandbox import addresses, bounces, clock
+from newsletter.sandbox import addresses, clock
+from newsletter.sandbox.aftermath import at_once
 from newsletter.sandbox.checks import Json, RefusalError
+from newsletter.sandbox.events import in_details
 from newsletter.sandbox.mailbox import Mailbox, Message, content_of, subject_of
 from newsletter.sandbox.sending import Office
 from newsletter.sandbox.source import rfc5322
-from newsletter.sandbox.webhooks import bounce_id
 
 MAX_COUNT = 500  # messages an answer
 MAX_WINDOW = 10_000  # the newest messages of a search that can be reached at all
@@ -43,7 +44,7 @@ def details(office: Office, message_id: str, now: datetime) -> Json:
         "HtmlBody": content.html,
         "Body": rfc5322(message, content).decode(),
         **_row(office, message),
-        "MessageEvents": [] if office.mailbox.is_held(message) else events(message),
+        "MessageEvents": [] if office.mailbox.is_held(message) else events(office, message),
     }
 
 
@@ -53,26 +54,9 @@ def dump(office: Office, message_id: str, now: datetime) -> Json:
     return {"Body": rfc5322(message, content_of(message)).decode()}
 
 
-def events(message: Message) -> list[Json]:
-    """What became of a message, recipient by recipient."""
-    found: list[Json] = []
-    for index, recipient in enumerate(message.recipients):
-        about = {"Recipient": recipient, "ReceivedAt": clock.eastern(message.received_at)}
-        bounce = bounces.bounce_of(recipient)
-        if bounce:
-            summary = {"Summary": bounce.name, "BounceID": str(bounce_id(message, index))}
-            found.append({**about, "Type": "Bounced", "Details": summary})
-            if bounce.deactivates:
-                change = {"Origin": "Recipient", "SuppressSending": "True"}
-                found.append({**about, "Type": "SubscriptionChanged", "Details": change})
-        elif not bounces.goes_nowhere(recipient):
-            delivery = {
-                "DeliveryMessage": "250 2.0.0 OK, taken by the sandbox",
-                "DestinationServer": "sandbox.invalid",
-                "DestinationIP": "127.0.0.1",
-            }
-            found.append({**about, "Type": "Delivered", "Details": delivery})
-    return found
+def events(office: Office, message: Message) -> list[Json]:
+    """What became of a message, oldest first."""
+    return [in_details(happening) for happening in (*at_once(message), *office.aftermath.of(message))]
 
 
 def _filtered(mailbox: Mailbox, query: Mapping[str, str]) -> list[Message]:

@@ -23,8 +23,10 @@ from newsletter.sandbox import (
     checks,
     clock,
     failing,
+    gestures,
     inbox,
     leaving,
+    returned,
     sending,
     suppressions,
     switches,
@@ -115,12 +117,15 @@ def build(office: Office, token: str) -> Starlette:
             *api("/messages/outbound", GET=search_messages),
             *api("/messages/outbound/{message_id}/details", GET=message_details),
             *api("/messages/outbound/{message_id}/dump", GET=message_dump),
+            *api("/bounces", GET=search_bounces),
+            *api("/bounces/{number}", GET=get_bounce),
             *api("/message-streams/{stream}/suppressions/dump", GET=dump_suppressions),
             *api("/message-streams/{stream}/suppressions", POST=create_suppressions),
             *api("/message-streams/{stream}/suppressions/delete", POST=delete_suppressions),
             *api("/server", GET=get_server),
             Route("/wire.json", show_wire),
             *inbox.routes(office),
+            *gestures.routes(office),
             *leaving.routes(office),
             *switches.routes(office),
         ],
@@ -201,6 +206,16 @@ def message_details(call: Call) -> Json:
 def message_dump(call: Call) -> Json:
     """GET /messages/outbound/{id}/dump."""
     return activity.dump(call.office, call.path["message_id"], call.now)
+
+
+def search_bounces(call: Call) -> Json:
+    """GET /bounces."""
+    return returned.search(call.office, call.query)
+
+
+def get_bounce(call: Call) -> Json:
+    """GET /bounces/{id}."""
+    return returned.one(call.office, call.path["number"])
 
 
 def dump_suppressions(call: Call) -> Json:

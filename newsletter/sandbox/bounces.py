@@ -51,6 +51,9 @@ TYPES = {
     )
 }
 
+COMPLAINT = BounceType("SpamComplaint", 100001, "Spam complaint")
+"""Listed with the bounces. No address brings it about: Postmark answers that one with a hard bounce."""
+
 
 def bounce_of(recipient: str) -> BounceType | None:
     """How mail to this address (in lower case) bounces; None where it does not."""

@@ -19,6 +19,7 @@ PLACES: Final = {
     "batches": re.compile(r"/email/batch(WithTemplates)?"),
     "templates": re.compile(r"/templates(/.*)?"),
     "search": re.compile(r"/messages/outbound(/.*)?"),
+    "bounces": re.compile(r"/bounces(/.*)?"),
     "suppressions": re.compile(r"/message-streams/.*"),
     ANYWHERE: re.compile(r".*"),
 }

@@ -4,7 +4,7 @@ Nothing runs and nothing is fetched: no script, no request to anywhere else. A l
 may do nothing but open its links in a new tab.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter.sandbox import activity
+from newsletter.sandbox import acting, activity
 from newsletter.sandbox.checks import Json
 from newsletter.sandbox.mailbox import Message, content_of, subject_of
 from newsletter.sandbox.sending import STREAMS, Office, release_due
@@ -25,6 +25,8 @@ from newsletter.sandbox.source import rfc5322
 PAGES = Path(__file__).parent / "pages"
 PAGE_SIZE = 50  # messages
 VIEWS = {"letter": "Letter", "text": "Text", "source": "Source", "facts": "Facts"}
+GESTURES = {"open": "Open", "scan": "Follow all links at once", "complain": "Call it spam", "leave": "Unsubscribe"}
+"""What the message's page lets happen with one button."""
 
 _OURS = (
     "default-src 'none'; style-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none';"
@@ -98,6 +100,9 @@ def routes(office: Office) -> list[Route]:
     page = open_pages()
     style = (PAGES / "inbox.css").read_bytes()
 
+    def row(message: Message) -> Row:
+        return _row(message, {event["Type"] for event in activity.events(office, message)})
+
     async def show_list(request: Request) -> Response:
         release_due(office)
         filters = _filters(request.query_params)
@@ -108,7 +113,7 @@ def routes(office: Office) -> list[Route]:
         shown = found[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
         return page(
             "list.html",
-            rows=[_row(message) for message in shown],
+            rows=[row(message) for message in shown],
             filters=filters,
             streams=sorted(STREAMS),
             total=len(messages),
@@ -124,11 +129,14 @@ def routes(office: Office) -> list[Route]:
         content = content_of(message)
         return page(
             "message.html",
-            row=_row(message),
+            row=row(message),
             message=message,
             fields=message.fields(),
             content=content,
-            events=activity.events(message),
+            gestures=GESTURES,
+            ways=acting.ways(),
+            links=acting.links_of(message),
+            events=activity.events(office, message),
             source=rfc5322(message, content).decode().replace("\r\n", "\n"),
             views=VIEWS,
             view=view if view in VIEWS else "letter",
@@ -161,6 +169,7 @@ def routes(office: Office) -> list[Route]:
 
     async def empty(_: Request) -> Response:
         office.mailbox.clear()
+        office.aftermath.clear()
         return _json({"messages": []})
 
     return [
@@ -183,9 +192,8 @@ def _page(query: Mapping[str, str]) -> int:
     return max(1, int(text)) if text.isdecimal() else 1
 
 
-def _row(message: Message) -> Row:
+def _row(message: Message, outcomes: Collection[str]) -> Row:
     fields = message.fields()
-    outcomes = {event["Type"] for event in activity.events(message)}
     return Row(
         id=message.id,
         subject=subject_of(message, fields) or "(no subject)",

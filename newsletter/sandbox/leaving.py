@@ -10,11 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from newsletter.sandbox import sending
+from newsletter.sandbox import acting
 from newsletter.sandbox.inbox import open_pages
 from newsletter.sandbox.mailbox import Message
 from newsletter.sandbox.sending import Office
-from newsletter.sandbox.suppressions import Suppression
 
 ASKED: Final = "asked"
 LEFT: Final = "left"
@@ -29,15 +28,11 @@ def routes(office: Office) -> list[Route]:
         return page("leave.html", message=message, step=ASKED)
 
     async def leave(message: Message) -> Response:
-        for email in message.recipients:
-            wish = Suppression(email, "ManualSuppression", "Recipient", office.clock())
-            sending.suppress(office, message.stream, wish, message)
+        acting.leave(office, message)
         return page("leave.html", message=message, step=LEFT)
 
     async def come_back(message: Message) -> Response:
-        for email in message.recipients:
-            if office.suppressions.has_left(message.stream, email):
-                sending.reactivate(office, message.stream, email, office.clock(), "Recipient")
+        acting.come_back(office, message)
         return page("leave.html", message=message, step=BACK)
 
     def of_message(step: Callable[[Message], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

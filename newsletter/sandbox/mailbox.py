@@ -15,6 +15,7 @@ from typing import NamedTuple
 import orjson
 
 from newsletter.sandbox import mustachio
+from newsletter.sandbox.bounces import bounce_of
 from newsletter.sandbox.checks import Json
 from newsletter.sandbox.templates import Template
 
@@ -78,6 +79,8 @@ class Mailbox:
         self._messages: dict[str, Message] = {}
         self._held: dict[str, datetime] = {}
         self._by_metadata: dict[str, _Index] = {}
+        self._bouncing: list[Message] = []
+        self._looked_at = 0
         self._accepted = 0
 
     def reserve(self, count: int) -> int:
@@ -130,12 +133,23 @@ class Mailbox:
             found = index.by_value.get(value, [])
             return [message for message in reversed(found) if (message.id in self._held) is held]
 
+    def bouncing(self) -> list[Message]:
+        """Those that bounce the moment they go out, held ones left out; oldest first."""
+        with self._lock:
+            for message in islice(self._messages.values(), self._looked_at, None):
+                self._looked_at += 1
+                if any(map(bounce_of, message.recipients)):
+                    self._bouncing.append(message)
+            return [message for message in self._bouncing if message.id not in self._held]
+
     def clear(self) -> None:
         """Forget all messages."""
         with self._lock:
             self._messages.clear()
             self._held.clear()
             self._by_metadata.clear()
+            self._bouncing.clear()
+            self._looked_at = 0
 
     def __len__(self) -> int:
         return len(self._messages)

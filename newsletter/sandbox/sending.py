@@ -14,13 +14,14 @@ from typing import Any
 import orjson
 
 from newsletter.sandbox import bounces, checks
+from newsletter.sandbox.aftermath import Aftermath, SubscriptionChange
 from newsletter.sandbox.checks import Json, RefusalError
 from newsletter.sandbox.clock import eastern
 from newsletter.sandbox.mailbox import Mailbox, Message
 from newsletter.sandbox.striking import FOR_GOOD, Faults, Strike
 from newsletter.sandbox.suppressions import Suppression, SuppressionLists
 from newsletter.sandbox.templates import Template, TemplateShelf
-from newsletter.sandbox.webhooks import SubscriptionChange, Webhooks
+from newsletter.sandbox.webhooks import Webhooks
 
 STREAMS = {"outbound": "Transactional", "broadcast": "Broadcasts"}
 """The streams that exist, and their types."""
@@ -33,6 +34,7 @@ class Office:
     mailbox: Mailbox = field(default_factory=Mailbox)
     templates: TemplateShelf = field(default_factory=TemplateShelf)
     suppressions: SuppressionLists = field(default_factory=lambda: SuppressionLists(STREAMS))
+    aftermath: Aftermath = field(default_factory=Aftermath)
     faults: Faults = field(default_factory=Faults)
     webhooks: Webhooks | None = None
     way_out: str | None = None
@@ -214,16 +216,20 @@ def _deliver(office: Office, messages: list[Message]) -> None:
 
 
 def suppress(office: Office, stream: str, suppression: Suppression, cause: Message | None = None) -> None:
-    """Put an address on a stream's list and, where it was not there yet, tell the webhook; `cause`: what bounced."""
-    if office.suppressions.add(stream, suppression) and office.webhooks:
-        office.webhooks.changed(SubscriptionChange(stream, suppression, suppressed=True, cause=cause))
+    """Put an address on a stream's list and, where it was not there yet, tell; `cause`: the message that led to it."""
+    if office.suppressions.add(stream, suppression):
+        change = SubscriptionChange(stream, suppression, suppressed=True, cause=cause)
+        if cause is not None:
+            office.aftermath.add(cause, change)
+        if office.webhooks:
+            office.webhooks.happened(change)
 
 
 def reactivate(office: Office, stream: str, email: str, now: datetime, origin: str = "Customer") -> None:
     """Take an address off a stream's list and, where it was there, tell the webhook; `origin`: who wanted it."""
     if office.suppressions.remove(stream, email) and office.webhooks:
         lifted = Suppression(email, "ManualSuppression", origin, now)
-        office.webhooks.changed(SubscriptionChange(stream, lifted, suppressed=False, cause=None))
+        office.webhooks.happened(SubscriptionChange(stream, lifted, suppressed=False, cause=None))
 
 
 def _refuse_large(messages: Sequence[Any]) -> None:

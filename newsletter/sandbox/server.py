@@ -15,7 +15,7 @@ from typing import Self
 
 import uvicorn
 
-from newsletter.sandbox import sending
+from newsletter.sandbox import acting, sending
 from newsletter.sandbox.app import build
 from newsletter.sandbox.line import Line
 from newsletter.sandbox.mailbox import Message
@@ -96,6 +96,38 @@ class Sandbox:
     def release(self) -> int:
         """Let everything that a paused account holds go out; returns how many messages. Later ones are held again."""
         return sending.release(self._office)
+
+    def open(self, message_id: str, agent: str = acting.READER) -> bool:
+        """Open a message; whether that was noted. Here and below: ValueError where no such message has gone out."""
+        return acting.open_letter(self._office, acting.find(self._office, message_id), agent)
+
+    def links(self, message_id: str) -> dict[str, bool]:
+        """A message's links in the order of its HTML, and whether it is noted who follows them."""
+        return dict(acting.links_of(acting.find(self._office, message_id)))
+
+    def click(self, message_id: str, link: str, agent: str = acting.READER) -> bool:
+        """Follow a link; whether that was noted. Raises ValueError for a link that the message does not have."""
+        return acting.click(self._office, acting.find(self._office, message_id), link, agent)
+
+    def scan(self, message_id: str, agent: str = acting.SCANNER) -> int:
+        """Follow all links within a second; returns how many were noted."""
+        return acting.scan(self._office, acting.find(self._office, message_id), agent)
+
+    def complain(self, message_id: str) -> None:
+        """Call a message spam."""
+        acting.complain(self._office, acting.find(self._office, message_id))
+
+    def bounce(self, message_id: str, way: str = "HardBounce", *, inactive: bool | None = None) -> None:
+        """Let a message come back; `inactive`: its address is written to no more, None: as Postmark has it."""
+        acting.bounce(self._office, acting.find(self._office, message_id), way, inactive=inactive)
+
+    def leave(self, message_id: str) -> None:
+        """Unsubscribe a message's reader here."""
+        acting.leave(self._office, acting.find(self._office, message_id))
+
+    def come_back(self, message_id: str) -> None:
+        """Subscribe a message's reader again here, who had left here."""
+        acting.come_back(self._office, acting.find(self._office, message_id))
 
     def close(self) -> None:
         """Stop at once, and forget everything. Idempotent."""

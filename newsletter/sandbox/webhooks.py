@@ -1,4 +1,4 @@
-"""What is told to an endpoint about accepted messages and changed suppressions?
+"""What is told to an endpoint about accepted messages, what came of them later, and changed suppressions?
 
 One JSON object a POST, from a thread of its own, so that no answer waits for it. What the endpoint does not take is not
 told again: the sandbox has no retry schedule. Faults may lose events, tell them twice, late or in another order.
@@ -11,36 +11,23 @@ import queue
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import orjson
 import requests
 
-from newsletter.sandbox import bounces
+from newsletter.sandbox import events
+from newsletter.sandbox.aftermath import Happening, SubscriptionChange, at_once
 from newsletter.sandbox.checks import Json
-from newsletter.sandbox.clock import zulu
-from newsletter.sandbox.mailbox import Message, subject_of
+from newsletter.sandbox.mailbox import Message
 from newsletter.sandbox.striking import Faults
-from newsletter.sandbox.suppressions import Suppression
 
-SERVER_ID = 1
 TIMEOUT = 5  # seconds that the endpoint has to answer
 PAUSE = 0.02  # seconds between two looks at the clock, and without an event after which those set aside are told
 ASIDE = 50  # events that are set aside at most, to be told in another order
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriptionChange:
-    """An address came on a stream's list or off it. `cause`: the message whose bounce put it there."""
-
-    stream: str
-    suppression: Suppression
-    suppressed: bool
-    cause: Message | None
 
 
 class _Event(NamedTuple):
@@ -68,7 +55,7 @@ class Webhooks:
         self._url = url
         self._faults = faults
         self._clock = clock
-        self._queue: queue.SimpleQueue[list[Message] | SubscriptionChange | _Appointment | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[Message] | Happening | _Appointment | None] = queue.SimpleQueue()
         self._number = itertools.count()
         self._appointments: list[_Appointment] = []
         self._aside: list[_Event] = []
@@ -80,9 +67,9 @@ class Webhooks:
         """Tell what became of accepted messages."""
         self._queue.put(messages)
 
-    def changed(self, change: SubscriptionChange) -> None:
-        """Tell about a changed suppression."""
-        self._queue.put(change)
+    def happened(self, happening: Happening) -> None:
+        """Tell what happened later, or to a suppression."""
+        self._queue.put(happening)
 
     def at(self, moment: datetime, keep: Callable[[], object]) -> None:
         """Do something at a moment, from the thread of the events."""
@@ -107,7 +94,7 @@ class Webhooks:
                 while self._appointments and self._appointments[0].moment <= self._clock():
                     heapq.heappop(self._appointments).keep()
 
-    def _take(self, session: requests.Session, item: list[Message] | SubscriptionChange | _Appointment | None) -> None:
+    def _take(self, session: requests.Session, item: list[Message] | Happening | _Appointment | None) -> None:
         if isinstance(item, _Appointment):
             heapq.heappush(self._appointments, item)
         elif item is not None:
@@ -158,78 +145,12 @@ class Webhooks:
                 _log.warning("the webhook answered %d to a %s", answer.status_code, event["RecordType"])
 
 
-def _events(item: list[Message] | SubscriptionChange) -> Iterator[Json]:
-    if isinstance(item, SubscriptionChange):
-        yield subscription_change(item)
+def _events(item: list[Message] | Happening) -> Iterator[Json]:
+    if isinstance(item, list):
+        for message in item:
+            fields = message.fields()
+            for happening in at_once(message):
+                yield events.posted(happening, fields)
         return
-    for message in item:
-        fields = message.fields()
-        for index, recipient in enumerate(message.recipients):
-            if bounces.goes_nowhere(recipient):
-                continue
-            bounce = bounces.bounce_of(recipient)
-            yield bounced(message, fields, index, bounce) if bounce else delivered(message, fields, recipient)
-
-
-def delivered(message: Message, fields: Json, recipient: str) -> Json:
-    """A Delivery event."""
-    return {
-        "RecordType": "Delivery",
-        "MessageStream": message.stream,
-        "ServerID": SERVER_ID,
-        "MessageID": message.id,
-        "Recipient": recipient,
-        "Tag": message.tag,
-        "DeliveredAt": zulu(message.received_at),
-        "Details": "250 2.0.0 OK, taken by the sandbox",
-        "Metadata": fields.get("Metadata") or {},
-    }
-
-
-def bounced(message: Message, fields: Json, index: int, bounce: bounces.BounceType) -> Json:
-    """A Bounce event for the recipient at `index`."""
-    return {
-        "RecordType": "Bounce",
-        "MessageStream": message.stream,
-        "ID": bounce_id(message, index),
-        "Type": bounce.type,
-        "TypeCode": bounce.code,
-        "Name": bounce.name,
-        "Tag": message.tag,
-        "MessageID": message.id,
-        "Metadata": fields.get("Metadata") or {},
-        "ServerID": SERVER_ID,
-        "Description": "The address bounces on purpose.",
-        "Details": f"Test bounce: {bounce.name}",
-        "Email": message.recipients[index],
-        "From": fields["From"],
-        "BouncedAt": zulu(message.received_at),
-        "DumpAvailable": False,
-        "Inactive": bounce.deactivates,
-        "CanActivate": True,
-        "Subject": subject_of(message, fields),
-        "Content": "",
-    }
-
-
-def subscription_change(change: SubscriptionChange) -> Json:
-    """A SubscriptionChange event; only a bounce's has a message."""
-    cause = change.cause
-    return {
-        "RecordType": "SubscriptionChange",
-        "MessageID": cause.id if cause else None,
-        "ServerID": SERVER_ID,
-        "MessageStream": change.stream,
-        "ChangedAt": zulu(change.suppression.created_at),
-        "Recipient": change.suppression.email,
-        "Origin": change.suppression.origin,
-        "SuppressSending": change.suppressed,
-        "SuppressionReason": change.suppression.reason if change.suppressed else None,
-        "Tag": cause.tag if cause else None,
-        "Metadata": (cause.fields().get("Metadata") or {}) if cause else {},
-    }
-
-
-def bounce_id(message: Message, index: int) -> int:
-    """The number of a bounce: one for each recipient of each message."""
-    return 1_000_000 + message.number * 64 + index
+    about = item.cause if isinstance(item, SubscriptionChange) else item.message
+    yield events.posted(item, about.fields() if about else {})
