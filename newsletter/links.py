@@ -43,3 +43,15 @@ class Links:
     def unsubscribe(self, token: str) -> str:
         """One reader's way out."""
         return f"{self.base_url}/unsubscribe/{token}"
+
+    def vote(self, token: str) -> str:
+        """Where one reader votes: a letter prints a comparison's slug behind it, and a choice."""
+        return f"{self.base_url}/vote/{token}"
+
+    def vote_page(self, token: str, slug: str, choice: str | None = None) -> str:
+        """Where one reader votes on one comparison; with a choice (`votes.CHOICES`), that is set already."""
+        return f"{self.vote(token)}/{slug}" + (f"?choice={choice}" if choice else "")
+
+    def canary(self, token: str) -> str:
+        """A page that no person is led to: what opens it opens every link of a letter."""
+        return f"{self.base_url}/canary/{token}"

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from newsletter.delivery.ledger import UNTRACKED
 from newsletter.delivery.pacing import Limit
 from newsletter.delivery.provider import Envelope, Provider
 from newsletter.delivery.stopwatch import Stopwatch, no_count
 from newsletter.links import Links
 from newsletter.message import Recipient
-from subscribers.tokens import PREFERENCES, UNSUBSCRIBE, Tokens
+from subscribers.tokens import PREFERENCES, UNSUBSCRIBE, VOTE, Tokens
 
 SAMPLE_READER = ("sample-0", 0, "reader@example.com")
 """Row, id and address of the reader of a preview: nobody has them."""
@@ -38,9 +39,17 @@ class Post:
     limit: Limit = field(default_factory=Limit)
     """How fast all senders together may go."""
 
-    def envelope(self, week: str) -> Envelope:
-        """What all messages of an issue share."""
-        return Envelope(sender=self.sender, reply_to=self.reply_to, stream=self.stream, tag=week, list_id=self.list_id)
+    def envelope(self, week: str, opens: str = UNTRACKED, clicks: str = UNTRACKED) -> Envelope:
+        """What all messages of an issue share. `opens`, `clicks`: what is noted of them, as the letter was stored."""
+        return Envelope(
+            sender=self.sender,
+            reply_to=self.reply_to,
+            stream=self.stream,
+            tag=week,
+            list_id=self.list_id,
+            track_opens=opens != UNTRACKED,
+            track_clicks=clicks != UNTRACKED,
+        )
 
     def personal_envelope(self, kind: str) -> Envelope:
         """What all letters of a kind to one person share. They are no list's, so that no list's way out is in them."""
@@ -55,10 +64,17 @@ class Post:
         def recipient(row: str, subscriber_id: int, email: str) -> Recipient:
             way_out = self.links.unsubscribe(self.tokens.make(UNSUBSCRIBE, subscriber_id))
             own_page = self.links.preferences(self.tokens.make_passing(PREFERENCES, subscriber_id, now))
+            vote = self.tokens.make(VOTE, subscriber_id)
             return Recipient(
                 row=row,
                 email=email,
-                values={"EMAIL": email, "UNSUBSCRIBE_URL": way_out, "PREFERENCES_URL": own_page},
+                values={
+                    "EMAIL": email,
+                    "UNSUBSCRIBE_URL": way_out,
+                    "PREFERENCES_URL": own_page,
+                    "VOTE_URL": self.links.vote(vote),
+                    "CANARY_URL": self.links.canary(vote),
+                },
                 unsubscribe_url=way_out if self.own_unsubscribe else None,
             )
 

@@ -10,8 +10,12 @@
 * `choosing`: a reader's own page, and what they may do on it; `own_page`: what stands there
 * `moving`: the button that confirms another address
 * `leaving`: the way out, by a link in a letter; the way back, and why
+* `vote`: a reader's vote on a comparison, and the link that only programs open
+* `door`: which links of letters were opened at our own pages
 * `keys`: what pages share whose address is a key
 * `form`: what a form has sent, and from where
 * `answers`: what the pages say of themselves to machines
+* `api`: programs hand over comparisons, and ask what became of an issue; `shapes`: what they are answered with
 * `webhooks`: the provider tells what became of letters and addresses
+* `intake`: the thread that writes what the provider tells, and what pages note of themselves, in groups
 """

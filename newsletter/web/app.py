@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 from newsletter import migrations
 from newsletter.assembly import Assembly, assemble
-from newsletter.web import archive, choosing, joining, leaving, moving, webhooks
+from newsletter.web import api, archive, choosing, joining, leaving, moving, vote, webhooks
 from newsletter.web.answers import describe
 from newsletter.web.headers import HEADERS, SecurityHeaders
 from newsletter.web.keys import PRIVATE
@@ -55,9 +55,11 @@ def create_app(assembly: Assembly | None = None, clock: Clock = utc_now) -> Fast
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         site.postman.start()
+        site.intake.start()
         try:
             yield
         finally:
+            site.intake.stop()
             site.postman.stop()
             if assembly is None:
                 known.close()
@@ -70,11 +72,14 @@ def create_app(assembly: Assembly | None = None, clock: Clock = utc_now) -> Fast
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        # Addresses of pages hold readers' keys, and are nobody's to collect. To look who might costs a tenth of a post.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.site = site
     app.openapi = partial(_described, app)  # type: ignore[method-assign]  # as FastAPI's documents have it
     app.add_middleware(SecurityHeaders)
-    for part in (archive, joining, choosing, moving, leaving, webhooks):
+    app.add_middleware(webhooks.ShortCut)
+    for part in (archive, joining, choosing, moving, leaving, vote, webhooks, api):
         app.include_router(part.router)
     app.include_router(router)
     app.add_exception_handler(HTTPException, _refused)
@@ -126,13 +131,15 @@ def _described(app: FastAPI) -> dict[str, Any]:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if api.concerns(request):
+        return api.refusal(error)
     if error.status_code == 405:
         return notice(
             site_of(request),
             "That cannot be done here",
             "This address answers, but not to what your program asked of it.",
             status=405,
-            headers=error.headers,
+            headers={**PRIVATE, **(error.headers or {})},
         )
     if error.status_code == 413:
         return notice(
@@ -145,12 +152,14 @@ async def _refused(request: Request, error: Exception) -> Response:
     return await _not_found(request, error)
 
 
+# Where there is nothing, a reader's link may have been meant: the address may hold a key.
 async def _not_found(request: Request, _: Exception) -> Response:
     return notice(
         site_of(request),
         "There is nothing here",
         "The address may be mistyped, or the page is not public yet: comparisons show once their issue has gone out.",
         status=404,
+        headers=PRIVATE,
     )
 
 
@@ -158,6 +167,8 @@ async def _database_away(request: Request, error: Exception) -> Response:
     # The route and not the path, which may hold a reader's key.
     route = getattr(request.scope.get("route"), "path", None)
     log.warning("database error", route=route, error=type(error).__name__)
+    if api.concerns(request):
+        return api.database_away({"Retry-After": RETRY})
     return notice(
         site_of(request),
         "Back in a moment",
@@ -169,6 +180,8 @@ async def _database_away(request: Request, error: Exception) -> Response:
 
 async def _broken(request: Request, _: Exception) -> Response:
     # This answer is made outside of all middleware, and the server logs the error after it.
+    if api.concerns(request):
+        return api.broken(HEADERS)
     return notice(
         site_of(request),
         "Something went wrong",

@@ -5,6 +5,7 @@ Promise: only what is in an issue that is going out or has gone out shows; all e
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,15 +14,17 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 from sqlmodel import Session
 
-from newsletter.comparisons import comparison
+from newsletter.comparisons import comparison, votes
+from newsletter.comparisons.record import LEFT, RIGHT, Comparison
 from newsletter.db import reading
+from newsletter.issues import history
 from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue, IssueComparison
 from newsletter.issues.week import Week
 from newsletter.rendering.page import page as letter_page
 from newsletter.rendering.page import when as week_in_words
 from newsletter.web.answers import answers
-from newsletter.web.panel import in_full, panel
+from newsletter.web.panel import Around, Panel, in_full, panel
 from newsletter.web.site import Here, Site, cached, page
 from newsletter.weekly import comparisons_of, edition
 
@@ -89,12 +92,13 @@ def one_comparison(request: Request, site: Here, slug: str) -> Response:
     with reading(site.engine) as session:
         stored = comparison.by_slug(session, slug)
         issue = None if stored is None else _carrier(session, stored.id)
-    if stored is None or issue is None:
-        raise HTTPException(404)
+        if stored is None or issue is None:
+            raise HTTPException(404)
+        shown = _panels(session, site, issue.week, [stored.id], [stored.record])[0]
     answer = page(
         site,
         "comparison.html",
-        panel=panel(stored.record, site.assembly.settings.zone),
+        panel=shown,
         week=issue.week,
         when=_when(issue.week),
         in_full=in_full,
@@ -130,13 +134,27 @@ def _edition(session: Session, site: Site, week: str) -> dict[str, Any]:
     """What `edition.html` shows of an issue: the words of the letter, around whole comparisons."""
     issue = issues.find_sent(session, Week.parse(week))
     assert issue is not None  # the caller has looked
+    assert issue.id is not None  # it was read from the database
     records = comparisons_of(session, issue)
     rules = site.assembly.rules
     return {
         "letter": letter_page(edition(rules, issue, records)),
-        "panels": [panel(record, site.assembly.settings.zone) for record in records],
+        "panels": _panels(session, site, week, issues.comparison_ids(session, issue.id), records),
         "canonical": rules.masthead.links.issue(week),
     }
+
+
+def _panels(session: Session, site: Site, week: str, ids: Sequence[int], records: Sequence[Comparison]) -> list[Panel]:
+    """What pages show of comparisons (ids and records in the same order) that are in the issue of a week."""
+    tallies = votes.tallies(session, ids)
+    told = zip(history.earlier(session, week, ids), history.later(session, week, ids), strict=True)
+    made = []
+    for number, record, (earlier, later) in zip(ids, records, told, strict=True):
+        tally, published = tallies[number], [tool.community_ship for tool in record.tools]
+        readers = (votes.community(tally, LEFT, published[LEFT]), votes.community(tally, RIGHT, published[RIGHT]))
+        around = Around(readers, {choice: getattr(tally, choice) for choice in votes.CHOICES}, week, earlier, later)
+        made.append(panel(record, around, site.assembly.settings.zone))
+    return made
 
 
 def _when(week: str) -> str:

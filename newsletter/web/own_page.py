@@ -36,6 +36,7 @@ MAY: Final = {
 
 BECAUSE: Final = {
     suppression.HARD_BOUNCE: "Mail to it came back: the mailbox does not exist any more, or refuses us for good.",
+    suppression.SOFT_BOUNCE: "Letter after letter to it came back, for reasons that looked as if they would pass.",
     suppression.COMPLAINT: "One of our letters was reported as spam from it, and we take that as a wish for no more.",
     suppression.MANUAL: "One of our editors saw to it.",
     suppression.PROVIDER: "The company that carries our mail will not deliver to it.",

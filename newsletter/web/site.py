@@ -19,6 +19,8 @@ from newsletter import migrations, wording
 from newsletter.assembly import Assembly
 from newsletter.links import Links
 from newsletter.places import TEMPLATES
+from newsletter.web.door import Door
+from newsletter.web.intake import Intake
 from newsletter.web.postman import Postman
 
 PAGES = TEMPLATES / "pages"
@@ -43,6 +45,10 @@ class Site:
     """The style sheet."""
     postman: Postman
     """Carries letters to one person a moment after a page has asked for them; at work while the pages are served."""
+    intake: Intake
+    """Writes what the provider posts, and what pages note of themselves."""
+    door: Door
+    """Notes which links of letters were opened."""
 
 
 def open_site(assembly: Assembly, clock: Clock) -> Site:
@@ -71,7 +77,9 @@ def open_site(assembly: Assembly, clock: Clock) -> Site:
     for name in templates.list_templates(["html"]):
         templates.get_template(name)
     postman = Postman(assembly, clock)
-    return Site(assembly, clock, assembly.bare_engine, migrations.newest(), templates, style, postman)
+    intake = Intake(assembly.bare_engine, settings.postmark_stream, clock)
+    door = Door(intake)
+    return Site(assembly, clock, assembly.bare_engine, migrations.newest(), templates, style, postman, intake, door)
 
 
 def site_of(request: Request) -> Site:

@@ -68,7 +68,8 @@ def test_nothing_comes_of_links_that_only_machines_have_opened(town: Town, chrom
         letters = one_letter_of_each_kind(town)
         to_open = links(town, letters)
         purposes = {urlsplit(each).path.split("/")[1] for each in to_open}
-        assert {"confirm", "preferences", "unsubscribe", "address"} <= purposes
+        assert {"confirm", "preferences", "unsubscribe", "address", "vote"} <= purposes
+        assert {urlsplit(each).query for each in to_open} >= {"choice=left", "choice=right"}
         before = rows(town)
 
         for agent in BOTS:

@@ -6,9 +6,12 @@ from fastapi.testclient import TestClient
 
 from newsletter import steering, weekly
 from newsletter.assembly import Assembly
+from newsletter.comparisons import comparison, votes
 from newsletter.db import writing
 from newsletter.delivery import ledger
 from newsletter.issues import issue as issues
+from subscribers import subscriber
+from subscribers.address import parse_address
 from tests.web.conftest import browser
 from tests.web.world import (
     NOW,
@@ -147,7 +150,7 @@ def test_a_comparison_shows_its_whole_panel(client: TestClient, assembly: Assemb
     page = Parsed(answer.text)
     assert all(review.quote in page.text for review in record.reviews)
     assert all(tool.description in page.text for tool in record.tools)
-    for text in ("75%", "50%", "64% would ship", "no votes yet", "not known", "17 November 2026", "Week 47"):
+    for text in ("75%", "50%", "64% would ship", "Gantry: —", "not known", "17 November 2026", "Week 47"):
         assert text in page.text
     assert {"rel": "noopener nofollow", "href": "https://verdicts.example/compare/1"} in page.named("a")
     assert any(link.get("href") == "/issues/2026-W47" for link in page.named("a"))
@@ -159,7 +162,62 @@ def test_without_an_address_of_its_own_or_votes_a_comparison_says_no_more(
     send(assembly, a_comparison())
     page = client.get("/comparisons/inkwell-vs-gantry").text
     assert "The original at" not in page
-    assert "No votes yet." in page
+    assert '— <span class="muted">No votes yet.</span>' in page
+
+
+def cast(assembly: Assembly, slug: str, *choices: str) -> None:
+    with writing(assembly.engine) as session:
+        stored = comparison.by_slug(session, slug)
+        assert stored is not None
+        for number, choice in enumerate(choices):
+            reader = subscriber.add(session, parse_address(f"{slug}-{number}@example.com"), subscriber.ACTIVE, NOW)
+            session.flush()
+            votes.cast(session, stored.id, reader.id or 0, choice, NOW)
+        session.commit()
+
+
+def test_our_own_readers_votes_show_in_place_of_published_shares_beside_the_panel(
+    client: TestClient, assembly: Assembly
+) -> None:
+    tools = [tool.model_dump() | {"community_ship": 9} for tool in a_comparison().tools]
+    send(assembly, a_comparison(tools=tools))
+    before = {path: client.get(path) for path in ARCHIVE}
+    assert all("9%" in before[path].text for path in ("/", *ARCHIVE[2:]))
+    cast(assembly, "inkwell-vs-gantry", "left", "left", "both", "right", "neither", "left", "left", "both")
+    shown = Parsed(client.get(ARCHIVE[3]).text).text
+    for line in (
+        "Inkwell: 75% would ship The panel: 100%",
+        "Gantry: 38% would ship The panel: 50%",
+        "8 votes of our readers",
+        "Inkwell alone 4 50%",
+        "Gantry alone 1 13%",
+        "Both 2 25%",
+        "Neither 1 13%",
+    ):
+        assert line in " ".join(shown.split())
+    for path in ("/", "/issues/2026-W47"):
+        assert "Readers: Inkwell 75%, Gantry 38% of 8 votes" in " ".join(Parsed(client.get(path).text).text.split())
+    for path in ("/", *ARCHIVE[2:]):
+        stale = client.get(path, headers={"If-None-Match": before[path].headers["etag"]})
+        assert stale.status_code == 200
+
+
+def test_a_verdict_that_changed_is_told_on_the_older_page_and_on_the_newer_one(
+    client: TestClient, assembly: Assembly
+) -> None:
+    send(assembly, a_comparison("Other", "Gantry", published_at="2026-11-10T12:00:00Z"), week=W46)
+    older, newer = "/comparisons/other-vs-gantry", "/comparisons/gantry-vs-inkwell"
+    assert "Since then" not in client.get(older).text
+    keep(assembly, a_comparison("Gantry", "Inkwell"))
+    draft(assembly)
+    assert "Since then" not in client.get(older).text  # nobody has been told yet
+    send(assembly)
+    for path in (older, "/issues/2026-W46"):
+        page = Parsed(client.get(path).text)
+        assert "Since then: 100% in week 47." in " ".join(page.text.split())
+        assert any(link.get("href") == "/issues/2026-W47" for link in page.named("a"))
+    for path in (newer, "/issues/2026-W47", "/"):
+        assert "Was 50% in week 46." in " ".join(Parsed(client.get(path).text).text.split())
 
 
 def test_a_panel_of_other_seats_keeps_its_names(client: TestClient, assembly: Assembly) -> None:

@@ -1,11 +1,13 @@
 """What the provider posts to us, over real HTTP: the sandbox on one port, the pages on another."""
 
+import asyncio
 import json
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from email import message_from_string, policy
 from pathlib import Path
 from typing import Any
@@ -13,17 +15,26 @@ from urllib.parse import quote
 
 import pytest
 import requests
+import structlog
 import uvicorn
 from fastapi.testclient import TestClient
+from sqlmodel import col, select
 from structlog.testing import capture_logs
 
 from newsletter import departures
+from newsletter.arrivals import Arrived
 from newsletter.assembly import Assembly
+from newsletter.db import reading, writing
 from newsletter.sandbox.server import Sandbox
+from newsletter.tracking import keeping
+from newsletter.tracking.event import CLICKED, DOOR, OTHER, Event, key_of
+from newsletter.tracking.postmark import translate
+from newsletter.tracking.store import StoredEvent
 from newsletter.web.app import create_app
+from newsletter.web.intake import Intake, NotWritten
 from newsletter.web.webhooks import MAX_BODY
 from subscribers.subscriber import ACTIVE, SUPPRESSED, UNSUBSCRIBED
-from tests.tracking.test_postmark import EXAMPLES, change
+from tests.tracking.test_postmark import EXAMPLES, became, change
 from tests.web.conftest import browser
 from tests.web.world import NOW, MakeAssembly, a_comparison, a_reader, everything, send, status_of
 
@@ -47,13 +58,23 @@ def post(client: TestClient, body: object, auth: tuple[str, str] | None = (USER,
     return client.post(PATH, content=content, headers=headers)
 
 
+def events(assembly: Assembly) -> list[StoredEvent]:
+    """What is stored, in the order in which it came."""
+    with reading(assembly.engine) as session:
+        return list(session.exec(select(StoredEvent).order_by(col(StoredEvent.id))))
+
+
 def test_an_event_is_on_the_disk_when_it_is_answered(assembly: Assembly, client: TestClient) -> None:
     reader = a_reader(assembly, email="ada@example.com")
     with capture_logs() as logs:
         assert post(client, change()).status_code == 200
     assert status_of(assembly, reader) == UNSUBSCRIBED
+    (event,) = events(assembly)
+    assert (event.kind, event.subscriber_id, event.pending) == ("unsubscribed", reader, False)
+    assert json.loads(event.body or "") == change()
     assert logs == [
-        {"log_level": "info", "event": "event", "type": "SubscriptionChange", "outcome": "left", "subscriber": reader}
+        {"log_level": "info", "event": "event", "type": "SubscriptionChange", "outcome": "left", "subscriber": reader},
+        {"log_level": "info", "event": "events written", "new": 1, "known": 0},
     ]
 
 
@@ -99,43 +120,47 @@ def test_the_scheme_is_read_in_any_case(assembly: Assembly, client: TestClient, 
     assert client.post(PATH, json=change(), headers={"Authorization": header}).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"no JSON",
-        b"\xff\xfe",
-        b"[" * 100_000,
-        b"null",
-        b"[]",
-        b'{"RecordType": "ada@example.com"}',
-        b'{"RecordType": "SubscriptionChange"}',
-        json.dumps(change(Recipient="nobody")).encode(),
-        json.dumps(change(Recipient="a\0da@example.com")).encode(),
-        json.dumps(change(SuppressionReason="BadWeather")).encode(),
-        json.dumps(change() | {"Content": "x" * MAX_BODY}).encode(),
-        b" " * (3 * MAX_BODY),
-    ],
-    ids=lambda body: body[:20].decode("latin-1"),
-)
-def test_whatever_comes_with_the_password_is_answered_with_200_and_changes_nothing(
-    assembly: Assembly, client: TestClient, body: bytes
+ODD = [
+    b"",
+    b"no JSON",
+    b"\xff\xfe",
+    b"[" * 100_000,
+    b"null",
+    b"[]",
+    b'{"RecordType": "ada@example.com"}',
+    b'{"RecordType": "SubscriptionChange"}',
+    json.dumps(change(Recipient="nobody")).encode(),
+    json.dumps(change(Recipient="a\0da@example.com")).encode(),
+    json.dumps(change(Recipient="\ud800@example.com")).encode(),
+    json.dumps(change(SuppressionReason="BadWeather")).encode(),
+    json.dumps(change() | {"Content": "x" * MAX_BODY}).encode(),
+    b" " * (3 * MAX_BODY),
+]
+
+
+def test_whatever_comes_with_the_password_is_answered_with_200_and_kept_and_nothing_comes_of_it(
+    assembly: Assembly, client: TestClient
 ) -> None:
     a_reader(assembly, email="ada@example.com")
     before = everything(assembly)
     with capture_logs() as logs:
-        assert post(client, body).status_code == 200
-    assert everything(assembly) == before
+        for body in ODD:
+            assert post(client, body).status_code == 200, body[:40]
+    kept = events(assembly)
+    assert len(kept) == len(ODD)
+    assert not any(event.pending for event in kept)
+    assert all(event.body for event, body in zip(kept, ODD, strict=True) if body.strip())
+    assert everything(assembly) | {"events": []} == before
     assert "@" not in str(logs)
-    assert len(logs) == 1
+    assert {line["event"] for line in logs} <= {"events written", "event"}
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example["name"] for example in EXAMPLES])
 def test_every_example_is_taken(assembly: Assembly, client: TestClient, example: dict[str, Any]) -> None:
     reader = a_reader(assembly, email="margareth@nasa.com")
     assert post(client, example["payload"]).status_code == 200
-    acts = example["payload"]["RecordType"] == "SubscriptionChange" and example["expect"]["suppress"]
-    assert (status_of(assembly, reader) != ACTIVE) == acts
+    assert (status_of(assembly, reader) != ACTIVE) == example["expect"]["suppress"]
+    assert [(event.kind, event.pending) for event in events(assembly)] == [(example["expect"]["kind"], False)]
 
 
 def test_what_could_not_be_written_is_asked_for_again(make_assembly: MakeAssembly, tmp_path: Path) -> None:
@@ -146,6 +171,102 @@ def test_what_could_not_be_written_is_asked_for_again(make_assembly: MakeAssembl
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
     assert "ada@" not in answer.text
+
+
+def test_while_another_process_has_the_database_posts_are_asked_for_again_and_then_taken(
+    make_assembly: MakeAssembly, new_database: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("newsletter.db.BUSY_TIMEOUT", 50)
+    assembly = make_assembly(database_url=new_database("sqlite"), webhook_username=USER, webhook_password=PASSWORD)
+    with writing(assembly.engine) as session, capture_logs() as logs:
+        session.connection()  # it has the one write lock
+        client = browser(assembly)
+        assert [post(client, became("Delivery", Recipient=email)).status_code for email in ("a", "b")] == [503, 503]
+    assert [line["event"] for line in logs] == ["events cannot be written"]
+    assert post(client, became("Delivery", Recipient="a")).status_code == 200
+    assert len(events(assembly)) == 1
+
+
+def test_what_is_too_much_to_wait_is_refused_at_once_and_what_waits_is_written_before_the_end(
+    assembly: Assembly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("newsletter.web.intake.MOST", 3)
+    held, let_go = threading.Event(), threading.Event()
+
+    def clock() -> datetime:
+        held.set()
+        assert let_go.wait(10)
+        return NOW
+
+    intake = Intake(assembly.engine, "broadcast", clock)
+    told = [translate(json.dumps(became("Delivery", Recipient=str(number))).encode(), None, "") for number in range(5)]
+
+    async def flood() -> list[Arrived | BaseException]:
+        first = asyncio.ensure_future(intake.take(told[0]))
+        await asyncio.to_thread(held.wait, 10)  # its thread is at work on that one
+        waiting = [asyncio.ensure_future(intake.take(event)) for event in told[1:4]]
+        await asyncio.sleep(0)
+        with pytest.raises(NotWritten):
+            await intake.take(told[4])
+        let_go.set()
+        ending = asyncio.to_thread(intake.stop)
+        found = await asyncio.gather(first, *waiting, return_exceptions=True)
+        await ending
+        with pytest.raises(NotWritten):
+            await intake.take(told[4])
+        return found
+
+    assert [each.fresh for each in asyncio.run(flood()) if isinstance(each, Arrived)] == [True] * 4
+    assert len(events(assembly)) == 4
+
+
+def test_a_log_that_cannot_be_written_leaves_no_post_without_an_answer(assembly: Assembly) -> None:
+    told = [translate(json.dumps(became("Delivery", Recipient=str(number))).encode(), None, "") for number in range(2)]
+    intake = Intake(assembly.engine, "broadcast", lambda: NOW)
+
+    def full_disk(*_: Any) -> Any:
+        raise OSError
+
+    async def take_all() -> list[Arrived]:
+        return [await asyncio.wait_for(intake.take(event), 10) for event in told]
+
+    before = structlog.get_config()["processors"]
+    structlog.configure(processors=[full_disk])
+    try:
+        assert [each.fresh for each in asyncio.run(take_all())] == [True] * 2
+        intake.stop()
+    finally:
+        structlog.configure(processors=before)
+    assert len(events(assembly)) == 2
+
+
+def test_what_pages_note_is_written_without_anybody_waiting(assembly: Assembly) -> None:
+    intake = Intake(assembly.engine, "broadcast", lambda: NOW)
+    intake.note(Event(key_of("a page"), OTHER, CLICKED, NOW, DOOR, "GET", link="votes/inkwell-vs-gantry/left"))
+    intake.stop()
+    assert [(event.source, event.detail) for event in events(assembly)] == [(DOOR, "GET")]
+
+
+def test_what_was_cut_short_is_no_event_and_the_next_one_is_taken(assembly: Assembly) -> None:
+    port = free_port()
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: {requests.auth._basic_auth_str(USER, PASSWORD)}\r\n"
+    with served(assembly, port) as url:
+        with socket.create_connection(("127.0.0.1", port)) as line:
+            line.sendall(f'{head}Content-Length: 500\r\n\r\n{{"RecordType": "Delivery"'.encode())
+        whole = requests.post(f"{url}{PATH}", json=became("Delivery"), auth=(USER, PASSWORD), timeout=5)
+        assert (whole.status_code, whole.headers["X-Frame-Options"]) == (200, "DENY")
+    assert [event.record_type for event in events(assembly)] == ["Delivery"]
+
+
+def test_what_a_process_that_died_has_left_undone_is_done_when_the_pages_start(assembly: Assembly) -> None:
+    reader = a_reader(assembly, email="ada@example.com")
+    with writing(assembly.engine) as session:
+        keeping.keep(session, [translate(json.dumps(change()).encode(), None, "")], NOW)
+        session.commit()
+    with browser(assembly) as client:
+        wait_for(lambda: status_of(assembly, reader) == UNSUBSCRIBED)
+        assert client.get("/healthz").status_code == 200
+    assert [event.pending for event in events(assembly)] == [False]
 
 
 @contextmanager
