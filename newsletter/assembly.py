@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import Engine
@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from newsletter import migrations
 from newsletter.db import open_engine
 from newsletter.delivery import stopwatch
+from newsletter.delivery.ledger import BY_READER, TOTALS, UNTRACKED
 from newsletter.delivery.outbox import OutboxProvider
 from newsletter.delivery.pacing import Limit
 from newsletter.delivery.postmark import PostmarkProvider
@@ -25,6 +26,9 @@ from newsletter.settings import PREFIX, Settings, load
 from newsletter.weekly import CannotDo, Rules
 from newsletter.welcome import WelcomeDesk
 from subscribers.tokens import Tokens
+
+TRACKING: Final = {"false": UNTRACKED, "totals": TOTALS, "true": BY_READER}
+"""What TRACK_OPENS and TRACK_CLICKS say -> what is stored with a letter."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,9 @@ class Assembly:
         """What holds for every issue."""
         settings = self.settings
         in_the_head = {"FROM": settings.from_, "REPLY_TO": settings.reply_to, "UNSUBSCRIBE": settings.unsubscribe}
+        # What is switched off shows nowhere.
+        tracked = {"TRACK_OPENS": settings.track_opens, "TRACK_CLICKS": settings.track_clicks}
+        in_the_head |= {name: word for name, word in tracked.items() if word != "false"}
         return Rules(
             masthead=Masthead(name=settings.name, postal_address=settings.postal_address, links=self.links),
             zone=settings.zone,
@@ -73,6 +80,8 @@ class Assembly:
             send_at=settings.send_at,
             max_lateness=settings.max_lateness,
             approval=settings.approval,
+            opens=TRACKING[settings.track_opens],
+            clicks=TRACKING[settings.track_clicks],
             shown={f"{PREFIX}{name}": value for name, value in in_the_head.items() if value},
         )
 

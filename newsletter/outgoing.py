@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from newsletter import asking, steering
+from newsletter import asking, numbers, steering
 from newsletter.db import reading, writing
 from newsletter.delivery import doubts, ledger, variants
 from newsletter.delivery.ledger import Accounting, StoredLetter
@@ -29,9 +29,6 @@ from newsletter.weekly import CannotDo, Rules, approve, as_approved, look_over, 
 from subscribers.preferences import wake
 
 _AN_EDITORS_TURN: Final = (issues.PAUSED, issues.HELD, issues.CANCELLED)
-
-RECORDED_LATER = ("delivered", "bounced", "complained", "opened", "clicked", "unsubscribed")
-"""What comes back after the send; null as long as nothing records it."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +88,14 @@ def send_issue(engine: Engine, rules: Rules, post: Post, week: Week, run: Run) -
                 steering.resume(session, week)
             elif issue.state != issues.SENDING:
                 raise CannotDo(f"issue {week} is {issue.state}{_way_on(issue)}")
+            # As it began, whatever the settings say since: half of its readers have had it so.
+            stored = session.get_one(StoredLetter, letter_id)
+            envelope = post.envelope(str(week), stored.opens, stored.clicks)
             session.commit()
         sending = Sending(
             engine=engine,
             provider=post.provider,
-            envelope=post.envelope(str(week)),
+            envelope=envelope,
             recipient_of=post.recipient_at(run.clock()),
             settle=post.settle,
             sender=sender,
@@ -141,10 +141,13 @@ def send_due(engine: Engine, rules: Rules, post: Post, run: Run) -> list[Outcome
     return outcomes
 
 
-def status(session: Session, issue: Issue, digest: str | None, changes: Sequence[str] = ()) -> dict[str, Any]:
-    """The accounting of an issue, and what an editor can decide, as `issues status --json` prints it.
+def status(
+    session: Session, issue: Issue, digest: str | None, changes: Sequence[str] = (), *, told: bool = False
+) -> dict[str, Any]:
+    """The accounting of an issue, what came back of it and what an editor can decide, as `issues status --json` has it.
 
-    `changes`: what has changed since it was approved (`weekly.changes_since_approval`).
+    `changes`: what has changed since it was approved (`weekly.changes_since_approval`). `told`: whether the provider
+    tells what becomes of letters (`Provider.keeps_history`); where it does not, what nobody recorded is None.
     """
     books = ledger.accounting(session, issue.letter_id)
     passing = ledger.refusals(session, issue.letter_id, passing=True) if issue.letter_id else {}
@@ -154,7 +157,7 @@ def status(session: Session, issue: Issue, digest: str | None, changes: Sequence
         "state": issue.state,
         "digest": digest,
         **asdict(books),
-        **dict.fromkeys(RECORDED_LATER),
+        **numbers.of_issue(session, issue, told=told).came_back(),
         "held_because": issue.held_because,
         "changes": list(changes),
         "doubts": batches_in_doubt(session, issue),
@@ -188,6 +191,7 @@ def _start(session: Session, rules: Rules, issue: Issue, now: datetime) -> int:
     plan = readership(session, whole.comparisons)
     stored = ledger.store(session, letter, issue.week, now)
     stored.left_out = plan.left_out
+    stored.opens, stored.clicks = rules.opens, rules.clicks
     for number, selection in enumerate(plan.selections, start=1):
         variants.freeze(session, stored, number, render(whole, selection.without), selection.without)
     if not ledger.draw_up(session, stored, plan.number_of):

@@ -46,9 +46,17 @@ def _slot(value: Any) -> Any:
     return (WEEKDAYS.index(match[1].title()), int(match[2]), int(match[3])) if match else value
 
 
+def _tracking(value: Any) -> Any:
+    """The three words, and the other ways in which people write yes and no."""
+    word = str(value).strip().lower()
+    return {"0": "false", "no": "false", "off": "false", "1": "true", "yes": "true", "on": "true"}.get(word, word)
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Slot = Annotated[tuple[int, int, int], NoDecode, BeforeValidator(_slot)]  # NoDecode: or it would have to be JSON
 """Weekday (0 is Monday), hour and minute, in the newsletter's zone."""
+Tracking = Annotated[Literal["false", "totals", "true"], BeforeValidator(_tracking)]
+"""Whether something that readers do with a letter is noted: not, how often, or by whom."""
 
 
 class Settings(BaseSettings):
@@ -78,6 +86,8 @@ class Settings(BaseSettings):
     send_at: Slot = (1, 9, 0)
     max_lateness: Duration = timedelta(hours=6)
     approval: Literal["required", "automatic"] = "required"
+    track_opens: Tracking = "false"
+    track_clicks: Tracking = "false"
     webhook_username: str | None = None
     webhook_password: SecretStr | None = None
     provider_timeout: Duration = timedelta(seconds=60)

@@ -21,9 +21,12 @@ from newsletter.comparisons import comparison
 from newsletter.comparisons.categories import categories_of, category_key, muted_among
 from newsletter.comparisons.record import Comparison
 from newsletter.db import writing
+from newsletter.delivery.ledger import UNTRACKED
+from newsletter.issues import history, retrospect
 from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue
 from newsletter.issues.ordering import Candidate, lead_first, oldest_first
+from newsletter.issues.retrospect import Shares
 from newsletter.issues.subject import MAX_PREHEADER, MAX_SUBJECT, preheader_line, subject_line
 from newsletter.issues.variants import Plan, plan
 from newsletter.issues.week import Slot, Week
@@ -58,8 +61,11 @@ class Rules:
     send_at: Slot
     max_lateness: timedelta
     approval: Literal["required", "automatic"]
+    opens: str = UNTRACKED
+    clicks: str = UNTRACKED
+    """What is noted of openings and of clicks: one of `ledger.TRACKED`."""
     shown: Mapping[str, str] = field(default_factory=dict)
-    """The settings that show in the head of a mail, by their names; one that is not set is left out."""
+    """The settings that show in a mail beside the masthead, by their names; one that is not set is left out."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +78,13 @@ class Drafted:
     """Comparisons that did not fit, and wait for the next issue."""
 
 
-def draft(session: Session, rules: Rules, week: Week, now: datetime) -> Drafted:
+def draft(session: Session, rules: Rules, week: Week, now: datetime, *, first: bool = False) -> Drafted:
     """Collect what no issue has had yet, published before the week's end, into the week's draft; again: refresh it.
 
     One that was called off before anybody had it is made a draft again, with its weekly slot. An empty week makes no
-    issue. Raises CannotDo for an issue that is no draft any more.
+    issue. Raises CannotDo for an issue that is no draft any more; with `first` IntegrityError where the week has any.
     """
-    known = issues.find(session, week)
+    known = None if first else issues.find(session, week)
     called_off = known is not None and known.state == issues.CANCELLED and known.letter_id is None
     if known and known.state != issues.DRAFT and not called_off:
         raise CannotDo(f"issue {week} is {known.state}; only a draft can be drafted anew{_way_on(known)}")
@@ -95,6 +101,7 @@ def draft(session: Session, rules: Rules, week: Week, now: datetime) -> Drafted:
     if called_off:
         issues.move(issue, issues.DRAFT)
         issue.send_at = week.slot_after(rules.send_at, rules.zone)
+    issue.last_vote = retrospect.written(history.vote_before(session, week))
     session.add(issue)
     taken = _as_many_as_fit(session, rules, issue, week, candidates)
     session.flush()
@@ -116,7 +123,7 @@ def draft_due(engine: Engine, rules: Rules, now: datetime) -> Issue | None:
         with writing(engine) as session:
             if issues.find(session, week):
                 return None
-            drafted = draft(session, rules, week, now)
+            drafted = draft(session, rules, week, now, first=True)
             session.commit()
             return drafted.issue
     except IntegrityError:
@@ -137,8 +144,10 @@ def comparisons_of(session: Session, issue: Issue) -> list[Comparison]:
     return comparison.load_many(session, issues.comparison_ids(session, issue.id))
 
 
-def edition(rules: Rules, issue: Issue, records: Sequence[Comparison], previous_subject: str | None = None) -> Edition:
-    """What a letter of an issue is made of, with these comparisons; and the subject of the issue before."""
+def edition(
+    rules: Rules, issue: Issue, records: Sequence[Comparison], earlier: Sequence[Shares] = (), before: str | None = None
+) -> Edition:
+    """What a letter of these comparisons is made of: what was said of their tools earlier, and the subject before."""
     return Edition(
         week=issue.week,
         first_day=Week.parse(issue.week).first_day(),
@@ -146,7 +155,10 @@ def edition(rules: Rules, issue: Issue, records: Sequence[Comparison], previous_
         preheader=issue.preheader_line,
         comparisons=tuple(records),
         masthead=rules.masthead,
-        previous_subject=previous_subject,
+        earlier=tuple(earlier),
+        last_vote=retrospect.read(issue.last_vote),
+        counts_clicks=rules.clicks != UNTRACKED,
+        previous_subject=before,
     )
 
 
@@ -158,7 +170,9 @@ def manuscript(session: Session, rules: Rules, issue: Issue) -> Edition:
     if not (records := comparisons_of(session, issue)):
         raise CannotDo(f"issue {issue.week} is {issue.state}, and there is nothing in it{_way_on(issue)}")
     previous = issues.before(session, Week.parse(issue.week))
-    return edition(rules, issue, records, previous.subject_line if previous else None)
+    assert issue.id is not None  # it was read from the database
+    earlier = history.earlier(session, issue.week, issues.comparison_ids(session, issue.id))
+    return edition(rules, issue, records, earlier, previous.subject_line if previous else None)
 
 
 def compose(session: Session, rules: Rules, issue: Issue) -> Letter:
@@ -368,7 +382,8 @@ def _as_many_as_fit(
         lead = taken[0].record
         issue.subject = subject_line(lead, previous.subject_line if previous else None, str(week))
         issue.preheader = preheader_line(lead, count)
-        if fits(render(edition(rules, issue, [candidate.record for candidate in taken]))):
+        earlier = history.earlier(session, str(week), [candidate.id for candidate in taken])
+        if fits(render(edition(rules, issue, [candidate.record for candidate in taken], earlier))):
             return taken
     raise CannotDo(f"not even one comparison fits into a letter: {waiting[0].record.title!r} is too long")
 

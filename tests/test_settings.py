@@ -80,6 +80,9 @@ def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) ->
         ("APPROVAL", "automatic", "approval", "automatic"),
         ("RATE_LIMIT", "0.5", "rate_limit", 0.5),
         ("RATE_LIMIT", "300", "rate_limit", 300),
+        ("TRACK_OPENS", " Totals", "track_opens", "totals"),
+        ("TRACK_CLICKS", "True", "track_clicks", "true"),
+        ("TRACK_CLICKS", "0", "track_clicks", "false"),
         ("DATABASE_URL", "postgresql://ada@db.example/x", "database_url", "postgresql://ada@db.example/x"),
     ],
 )
@@ -140,6 +143,7 @@ def test_an_env_file_that_is_no_text_is_named(tmp_path: Path) -> None:
         ("APPROVAL", "maybe"),
         ("PROVIDER_TIMEOUT", "-5s"),
         ("SETTLE", "99999999999999d"),
+        ("TRACK_CLICKS", "some"),
         *(("RATE_LIMIT", wrong) for wrong in ("0", "-1", "fast", "nan", "inf", "1e9", "10/s")),
         ("WARM_UP", "-1h"),
         ("WARM_UP", "2"),

@@ -4,10 +4,14 @@ Pure. Both parts of a letter, HTML and text, are made from the same cards, so th
 cut to fit and are plain: whoever prints them escapes them.
 """
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from newsletter.comparisons.record import LEFT, RIGHT, Comparison, Review, Verdict, reviewer_name
+from newsletter.issues.retrospect import NO_SHARES, Share, changed, week_in_words
+from newsletter.rendering.armour import isolate
 from newsletter.rendering.edition import Edition
 from newsletter.rendering.excerpt import excerpt
 
@@ -36,8 +40,12 @@ class Side:
     """Share of the panel that would ship it, 0 to 100."""
     ships: int | None
     """The same in heads; None where the share is no whole number of them."""
+    was: str | None
+    """What an earlier issue said, where that is something else: "50% in week 44"."""
     readers: int | None
     """Share of the readers that would ship it, 0 to 100; None while nobody has voted."""
+    vote: str
+    """What its button says: "I’d ship Ruff". No other one in the edition says so."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,8 @@ class Card:
     pairs: tuple[Pair, ...]
     url: str
     """The full panel."""
+    slug: str
+    """Names it in the links of its buttons."""
 
     @property
     def unseen(self) -> int:
@@ -93,35 +103,65 @@ def cards(edition: Edition) -> tuple[Card, ...]:
     letter one reviewer's column.
     """
     made = []
+    labels = _labels(edition)
     for index, comparison in enumerate(edition.comparisons):
         seats = _lead_seats(comparison) if index == 0 else (_telling_seat(comparison, index - 1),)
-        made.append(_card(edition, index, comparison, seats))
+        made.append(_card(edition, index, comparison, seats, labels[2 * index : 2 * index + 2]))
     return tuple(made)
 
 
-def _card(edition: Edition, index: int, comparison: Comparison, seats: tuple[str, ...]) -> Card:
+def _card(edition: Edition, index: int, comparison: Comparison, seats: tuple[str, ...], labels: list[str]) -> Card:
+    earlier = edition.earlier[index] if edition.earlier else NO_SHARES
     assert comparison.slug is not None  # an edition's promise
     return Card(
         number=index + 1,
         categories=tuple(dict.fromkeys(excerpt(tool.category, CATEGORY) for tool in comparison.tools)),
         title=excerpt(comparison.title, TITLE),
-        sides=(_side(comparison, LEFT), _side(comparison, RIGHT)),
+        sides=(
+            _side(comparison, LEFT, earlier[LEFT], edition.week, labels[LEFT]),
+            _side(comparison, RIGHT, earlier[RIGHT], edition.week, labels[RIGHT]),
+        ),
         panel=len(comparison.seats()),
         pairs=tuple(_pair(comparison, seat, LEAD_QUOTE if index == 0 else QUOTE) for seat in seats),
         url=edition.masthead.links.comparison(comparison.slug),
+        slug=comparison.slug,
     )
 
 
-def _side(comparison: Comparison, side: int) -> Side:
+def _side(comparison: Comparison, side: int, earlier: Share | None, week: str, label: str) -> Side:
     tool = comparison.tools[side]
+    percent = comparison.panel_ship(side)
+    was = changed(earlier, percent)
     return Side(
         name=excerpt(tool.name, NAME),
         tagline=excerpt(tool.tagline, TAGLINE),
         price=excerpt(tool.entry_price, PRICE),
-        percent=comparison.panel_ship(side),
+        percent=percent,
         ships=comparison.heads(side),
+        was=f"{was.percent}% in {week_in_words(was.week, week)}" if was else None,
         readers=tool.community_ship,
+        vote=label,
     )
+
+
+def _labels(edition: Edition) -> list[str]:
+    """What the buttons say, two for each comparison; the shortest words that tell each from all others.
+
+    Of the whole edition, so that a variant's buttons say the same.
+    """
+    names = [[isolate(excerpt(tool.name, NAME)) for tool in comparison.tools] for comparison in edition.comparisons]
+    places = [(number, side) for number in range(len(names)) for side in (LEFT, RIGHT)]
+    ways: list[Callable[[int, int], str]] = [
+        lambda number, side: f"I’d ship {names[number][side]}",
+        lambda number, side: f"I’d ship {names[number][side]}, not {names[number][1 - side]}",
+        lambda number, side: f"I’d ship {names[number][side]} ({('left', 'right')[side]} in no. {number + 1})",
+    ]
+    said = [[way(number, side) for number, side in places] for way in ways]
+    counts = [Counter(labels) for labels in said]
+    return [
+        next((labels[at] for labels, count in zip(said, counts, strict=True) if count[labels[at]] == 1), said[-1][at])
+        for at in range(len(places))
+    ]
 
 
 def _pair(comparison: Comparison, seat: str, limit: int) -> Pair:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from newsletter.comparisons.record import Comparison
+from newsletter.issues.retrospect import LastVote, Shares
 from newsletter.links import Links
 
 
@@ -34,5 +35,11 @@ class Edition:
     comparisons: tuple[Comparison, ...]
     """In the order in which they show; the first one leads. Each has its slug."""
     masthead: Masthead
+    earlier: tuple[Shares, ...] = ()
+    """Beside each comparison, what the panel said of its tools before; may be left out where nobody has been told."""
+    last_vote: LastVote | None = None
+    """How readers voted on the issue before."""
+    counts_clicks: bool = False
+    """Whether it is noted who follows its links, so that it needs one that no person follows."""
     previous_subject: str | None = None
     """The subject of the issue before: mail clients would fold two letters with one subject into one."""

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from newsletter.comparisons.record import Comparison
+from newsletter.issues.retrospect import changed
 from newsletter.issues.subject import subject_line
 from newsletter.rendering import mjml
 from newsletter.rendering.edition import Edition
@@ -22,6 +23,8 @@ ORDER: Final = "the order of the comparisons"
 SUBJECT: Final = "the subject"
 PREHEADER: Final = "the preheader"
 BEFORE: Final = "the subject of the issue before"
+EARLIER: Final = "what the panel said of these tools before"
+VOTE: Final = "the vote on the issue before"
 COMPILER: Final = f"the MJML compiler {mjml.PACKAGE}"
 PROGRAM: Final = "the program"
 
@@ -65,6 +68,8 @@ def ingredients(edition: Edition, shown: Mapping[str, str]) -> dict[str, str]:
         SUBJECT: edition.subject,
         PREHEADER: edition.preheader,
         BEFORE: _to_be_avoided(edition),
+        EARLIER: _told_before(edition),
+        VOTE: repr(edition.last_vote),
         **{f"the setting {name}": value for name, value in settings.items()},
         **{f"the template letters/{name}": source for name, source in _read_by(TEMPLATE)},
     }
@@ -108,6 +113,18 @@ def _clause(name: str, was: object, now: str | None) -> str:
 
 def _as_shown(comparison: Comparison) -> str:
     return comparison.model_dump_json(exclude={**dict.fromkeys(UNSEEN, True), "tools": {"__all__": set(UNSEEN)}})
+
+
+def _told_before(edition: Edition) -> str:
+    """Shares that earlier issues had of the tools, where they were others: else they show nowhere."""
+    if not edition.earlier:
+        return ""
+    shown = [
+        changed(share, comparison.panel_ship(side))
+        for comparison, shares in zip(edition.comparisons, edition.earlier, strict=True)
+        for side, share in enumerate(shares)
+    ]
+    return repr(shown) if any(shown) else ""
 
 
 def _to_be_avoided(edition: Edition) -> str:

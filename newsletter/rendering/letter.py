@@ -2,7 +2,7 @@
 
 Promises the same bytes for the same edition on any day and any machine: no clock, no chance, no settings. A letter
 is compiled once, however many read it; what differs between readers is left as merge fields: `EMAIL`,
-`PREFERENCES_URL` and `UNSUBSCRIBE_URL`.
+`PREFERENCES_URL`, `UNSUBSCRIBE_URL`, `VOTE_URL`, and `CANARY_URL` where clicks are counted.
 """
 
 from collections.abc import Mapping

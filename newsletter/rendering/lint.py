@@ -13,8 +13,14 @@ from newsletter.rendering.elements import Element, parse
 from newsletter.rendering.plain_text import WIDTH, columns
 from newsletter.rendering.size import MOST_BYTES, size_after_filling
 
-ISSUE_FIELDS = frozenset({"EMAIL", "PREFERENCES_URL", "UNSUBSCRIBE_URL"})
+ISSUE_FIELDS = frozenset({"EMAIL", "PREFERENCES_URL", "UNSUBSCRIBE_URL", "VOTE_URL", "CANARY_URL"})
 """The merge fields of an issue's letter."""
+
+CANARY = "%%CANARY_URL%%"
+"""Where the link leads that programs follow and nobody sees; the text has none, since it cannot hide one."""
+
+KEY = re.compile(r"%%[A-Z_]+_URL%%[^\s<>“”\"]*")
+"""A link that is a reader's own: a merge field, and what stands behind it."""
 
 MOST_SUBJECT = 60  # characters; longer ones are cut in most lists of messages
 MOST_PREHEADER = 110
@@ -32,7 +38,7 @@ def lint(letter: Letter, fields: frozenset[str] = ISSUE_FIELDS) -> list[str]:
         *_leftovers(letter, fields),
         *_document(document),
         *_headings(document),
-        *_links(document),
+        *_links(document, may_be_tracked=fields == ISSUE_FIELDS),
         *_contrast(letter),
         *_text(letter.text),
         *_same_links(document, letter.text),
@@ -99,12 +105,16 @@ def _headings(document: Element) -> Iterator[str]:
         level = int(heading.tag[1])
 
 
-def _links(document: Element) -> Iterator[str]:
+def _links(document: Element, *, may_be_tracked: bool) -> Iterator[str]:
     targets: dict[str, set[str]] = {}
     for link in document.walk():
         if link.tag != "a":
             continue
         target = link.attributes.get("href", "")
+        if target == CANARY and not _is_hidden(link):
+            yield "the link that no person is to follow can be seen or reached"
+        if may_be_tracked and KEY.match(target) and "data-pm-no-track" not in link.attributes:
+            yield f"a reader's own link may be rewritten by the provider: {target}"
         if not target:
             yield f"a link leads nowhere: {link.text()!r}"
         if not link.text():
@@ -117,6 +127,16 @@ def _links(document: Element) -> Iterator[str]:
     for text, different in targets.items():
         if text and len(different) > 1:
             yield f"{len(different)} links with the same text lead to different pages: {text!r}"
+
+
+def _is_hidden(link: Element) -> bool:
+    """Whether a link is neither shown nor read aloud, nor reached by the keyboard."""
+    around: Element | None = link
+    while around is not None:
+        if around.attributes.get("aria-hidden") == "true" and "display:none" in around.attributes.get("style", ""):
+            return link.attributes.get("tabindex") == "-1"
+        around = around.parent
+    return False
 
 
 def _is_loopback(host: str) -> bool:
@@ -134,16 +154,16 @@ def _text(text: str) -> Iterator[str]:
     if not text.strip():
         yield "there is no text part"
     for number, line in enumerate(text.splitlines(), start=1):
-        is_address = "://" in line and len(line.split()) == 1
+        is_address = ("://" in line or KEY.match(line)) and len(line.split()) == 1
         if columns(line) > WIDTH and not is_address:
             yield f"line {number} of the text has {columns(line)} columns, more than {WIDTH}"
 
 
 def _same_links(document: Element, text: str) -> Iterator[str]:
-    linked = {element.attributes.get("href", "") for element in document.walk() if element.tag == "a"} - {""}
+    linked = {element.attributes.get("href", "") for element in document.walk() if element.tag == "a"} - {"", CANARY}
     # What is quoted may name pages, too; a narrow cell of the text may have broken such a name.
     printed = _addresses(" ".join(child for e in document.walk() for child in e.children if isinstance(child, str)))
-    in_text = _addresses(text) | {match[0] for match in MERGE_FIELD.finditer(text) if match[1].endswith("_URL")}
+    in_text = _addresses(text) | {match[0] for match in KEY.finditer(text)}
     for target in sorted(linked - in_text):
         yield f"a link of the HTML is missing in the text: {target}"
     for target in sorted(in_text - linked):

@@ -83,7 +83,7 @@ _MJML: Final[dict[str, tuple[str, str]]] = {
     "mj-all": ("mj-attributes", "font-family"),
     "mj-style": ("mj-head", ""),
     "mj-body": ("mjml", "width background-color css-class"),
-    "mj-raw": ("mj-head mj-body", ""),
+    "mj-raw": ("mj-head mj-body mj-column", ""),
     "mj-section": ("mj-body mj-attributes", "padding background-color css-class border-radius"),
     "mj-column": ("mj-section mj-attributes", "padding width"),
     "mj-text": ("mj-column mj-attributes", "padding color font-size line-height css-class align"),
@@ -96,7 +96,7 @@ _MJML: Final[dict[str, tuple[str, str]]] = {
 _HOLDS_CONTENT = frozenset({"mj-text", "mj-raw", "mj-button", "mj-title", "mj-style"})
 _EVERYWHERE = frozenset(["class", "style", "dir", "lang", "role", "aria-hidden"])
 _HTML: Final[dict[str, str]] = {
-    "a": "href",
+    "a": "href tabindex data-pm-no-track",  # the last one: Postmark leaves the link as it is
     "br": "",
     "div": "",
     "em": "",

@@ -8,7 +8,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from newsletter.comparisons.record import LEFT, RIGHT
+from newsletter.issues.retrospect import LastVote, Result, week_in_words
 from newsletter.issues.subject import preheader_line, subject_line
+from newsletter.issues.week import Week
 from newsletter.rendering.armour import isolate
 from newsletter.rendering.card import Card, cards
 from newsletter.rendering.edition import Edition
@@ -16,11 +19,41 @@ from newsletter.rendering.excerpt import excerpt
 
 # Characters shown; see `excerpt`.
 SUBJECT, PREHEADER, MASTHEAD_NAME, POSTAL_ADDRESS = 120, 160, 80, 240
+VOTED_TITLE, VOTED_NAME = 80, 32
+
+WORTH_SAYING = 10
+"""Points between readers and panel from which on somebody is warmer; few voters make a few points by chance."""
+
+CHOICES = ("left", "right")
+"""What the links of a comparison's two buttons choose."""
 
 NO_BREAK = "\u00a0"
 
 _MONTHS = "January,February,March,April,May,June,July,August,September,October,November,December".split(",")  # noqa: SIM905
 _WORDS = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve"]
+
+
+@dataclass(frozen=True)
+class Voted:
+    """How readers voted on one comparison of the issue before."""
+
+    title: str
+    split: str
+    """"Readers: Ruff 75%, Flake8 50% of 12 votes — the panel: 100%, 50%"."""
+    difference: str
+    """"Readers are 25 points cooler on Ruff than the panel."."""
+
+
+@dataclass(frozen=True)
+class Vote:
+    """How readers voted on the issue before."""
+
+    heading: str
+    voted: tuple[Voted, ...]
+    label: str
+    """What the link to that issue says."""
+    week: str
+    url: str
 
 
 @dataclass(frozen=True)
@@ -35,6 +68,8 @@ class Page:
     headline: str
     introduction: str
     cards: tuple[Card, ...]
+    vote: Vote | None
+    counts_clicks: bool
     view_url: str
     """The issue in the archive."""
     postal_address: str
@@ -57,6 +92,8 @@ def page(edition: Edition, without: AbstractSet[str] = frozenset()) -> Page:
         headline=headline(shown[0]),
         introduction=introduction(len(shown)),
         cards=shown,
+        vote=_vote(edition, edition.last_vote) if edition.last_vote else None,
+        counts_clicks=edition.counts_clicks,
         view_url=masthead.links.issue(edition.week),
         postal_address=excerpt(masthead.postal_address, POSTAL_ADDRESS),
     )
@@ -77,6 +114,41 @@ def _left(edition: Edition, without: AbstractSet[str]) -> tuple[Card, ...]:
     laid_out = zip(cards(edition), edition.comparisons, strict=True)
     left = [card for card, comparison in laid_out if comparison.slug not in without]
     return tuple(replace(card, number=number) for number, card in enumerate(left, start=1))
+
+
+def _vote(edition: Edition, last: LastVote) -> Vote:
+    week = week_in_words(last.week, edition.week)
+    is_last = last.week == str(Week.parse(edition.week).before())
+    return Vote(
+        heading="Last week’s vote" if is_last else f"The vote of {week}",
+        voted=tuple(_voted(result) for result in last.results),
+        label=f"The issue of {week}",
+        week=last.week,
+        url=edition.masthead.links.issue(last.week),
+    )
+
+
+def _voted(result: Result) -> Voted:
+    left, right = (isolate(excerpt(name, VOTED_NAME)) for name in result.tools)
+    votes = f"{result.votes} vote{'' if result.votes == 1 else 's'}"
+    return Voted(
+        title=excerpt(result.title, VOTED_TITLE),
+        split=f"Readers: {left} {result.readers[LEFT]}%, {right} {result.readers[RIGHT]}% of {votes} — "
+        f"the panel: {result.panel[LEFT]}%, {result.panel[RIGHT]}%",
+        difference=_difference(result, (left, right)),
+    )
+
+
+def _difference(result: Result, names: tuple[str, str]) -> str:
+    """The tool on which readers and panel differ most, the left one of two alike."""
+    points = [readers - panel for readers, panel in zip(result.readers, result.panel, strict=True)]
+    side = LEFT if abs(points[LEFT]) >= abs(points[RIGHT]) else RIGHT
+    if not points[side]:
+        return "Readers and the panel agree."
+    if abs(points[side]) < WORTH_SAYING:
+        return "Readers and the panel are close."
+    way = "cooler" if points[side] < 0 else "warmer"
+    return f"Readers are {abs(points[side])} points {way} on {names[side]} than the panel."
 
 
 def headline(lead: Card) -> str:

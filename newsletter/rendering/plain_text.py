@@ -11,7 +11,7 @@ from functools import lru_cache
 from newsletter.rendering.armour import in_text, isolate
 from newsletter.rendering.card import Card, Pair, Side
 from newsletter.rendering.excerpt import clusters
-from newsletter.rendering.page import Page, in_words
+from newsletter.rendering.page import CHOICES, Page, Vote, in_words
 
 WIDTH = 72
 """Columns of a line."""
@@ -39,6 +39,8 @@ def issue(page: Page) -> str:
     ]
     for card in page.cards:
         lines += ["", "", *_card(card, len(page.cards))]
+    if page.vote:
+        lines += ["", "", *_vote(page.vote)]
     lines += [
         "",
         "",
@@ -47,7 +49,8 @@ def issue(page: Page) -> str:
         *wrapped(f"subscribed to {page.name}."),
         "",
         *wrapped(
-            "The links below are yours alone: whoever you forward this letter to can open your page or unsubscribe you."
+            "The links below and those to vote are yours alone: whoever you forward this letter to can vote for you, "
+            "open your page or unsubscribe you."
         ),
         "",
         "Preferences:",
@@ -88,10 +91,27 @@ def _card(card: Card, count: int) -> Iterator[str]:
     for pair in card.pairs:
         yield from _pair(pair)
     yield ""
+    for side, choice in zip(card.sides, CHOICES, strict=True):
+        yield from wrapped(f"{side.vote}:")
+        yield f"%%VOTE_URL%%/{card.slug}?choice={choice}"
+    yield ""
     if card.unseen:
         yield f"{in_words(card.unseen)} more reviewer{'s' if card.unseen > 1 else ''}."
     yield from wrapped(f"Read the full panel on {isolate(card.title)}:")
     yield card.url
+
+
+def _vote(vote: Vote) -> Iterator[str]:
+    yield "-" * WIDTH
+    yield from wrapped(vote.heading)
+    for voted in vote.voted:
+        yield ""
+        yield from wrapped(voted.title)
+        yield from wrapped(voted.split, indent="  ")
+        yield from wrapped(voted.difference, indent="  ")
+    yield ""
+    yield f"{vote.label}:"
+    yield vote.url
 
 
 def _glance(others: tuple[Card, ...]) -> Iterator[str]:
@@ -107,12 +127,12 @@ def _scoreboard(card: Card) -> Iterator[str]:
         ("", *(side.name for side in card.sides)),
         ("Entry price", *(side.price for side in card.sides)),
         ("Panel would ship", *(_panel(side, card.panel) for side in card.sides)),
-        (
-            "Readers would ship",
-            *("no votes yet" if side.readers is None else f"{side.readers}%" for side in card.sides),
-        ),
+        ("Panel before", *(side.was or "" for side in card.sides)),
+        ("Readers would ship", *("—" if side.readers is None else f"{side.readers}%" for side in card.sides)),
     ]
     for label, left, right in rows:
+        if not left and not right:
+            continue
         cells = [[label], wrapped(left, width=_CELL), wrapped(right, width=_CELL)]
         for index in range(max(map(len, cells))):
             line = "".join(

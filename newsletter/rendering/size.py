@@ -14,11 +14,12 @@ ALWAYS_FIT = 7
 """So many comparisons fit however long their texts and names are and whatever the script; usual ones, twelve."""
 
 _LONGEST_EMAIL = 254  # characters, RFC 5321
-_LONGEST_URL = 200  # characters; a token of ours is shorter
+_LONGEST_URL = 200  # characters; 130 of them for BASE_URL, more than any has
+_LONGEST_VOTE_URL = 150  # 88 of them for BASE_URL; fewer, since it stands in two links of each comparison
 
 # An apostrophe is allowed in addresses and takes the most bytes when it is escaped.
-_LONGEST = {"EMAIL": "'" * _LONGEST_EMAIL}
-_ANY_OTHER = "https://" + "x" * (_LONGEST_URL - len("https://"))
+_LONGEST = {"EMAIL": "'" * _LONGEST_EMAIL, "VOTE_URL": "x" * _LONGEST_VOTE_URL}
+_ANY_OTHER = "x" * _LONGEST_URL
 
 
 def size_after_filling(letter: Letter) -> int:

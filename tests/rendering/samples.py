@@ -1,8 +1,10 @@
 """Editions to render. Every tool and every reviewer's word here is invented."""
 
+from dataclasses import replace
 from datetime import date
 
 from newsletter.comparisons.record import SEATS, Comparison, Review, Tool, Verdict
+from newsletter.issues.retrospect import NO_SHARES, LastVote, Result, Share
 from newsletter.links import Links
 from newsletter.rendering.edition import Edition, Masthead
 
@@ -266,6 +268,19 @@ def longest() -> Edition:
     return edition(long, *(stuffed("W& ", number=number) for number in range(3)))
 
 
+def retrospect() -> Edition:
+    """What there is to tell of earlier issues, in a letter whose clicks are counted."""
+    results = (
+        Result("ruff-vs-flake8", "Ruff vs Flake8", ("Ruff", "Flake8"), (100, 50), (75, 50), 12),
+        Result("kiln-vs-oven", "Kiln vs Oven", ("Kiln", "Oven"), (25, 75), (67, 83), 6),
+        Result("fig-vs-date", "Fig vs Date", ("Fig", "Date"), (50, 50), (52, 45), 3),
+        Result("a-vs-b", "أداة vs <b>", ("أداة", "<b>%%EMAIL%%"), (0, 100), (0, 100), 1),
+    )
+    made = edition(lead(), *others()[:3])
+    told = ((Share("2026-W44", 50), Share("2026-W46", 50)), (None, Share("2025-W52", 100)), NO_SHARES, NO_SHARES)
+    return replace(made, earlier=told, last_vote=LastVote("2026-W46", results), counts_clicks=True)
+
+
 GOLDEN = {
     "small": edition(lead(), others()[0]),
     "large": edition(lead(), *others()),
@@ -273,4 +288,5 @@ GOLDEN = {
     "no-votes": edition(lead(votes=(None, None)), *others(voted=False)[:2]),
     "longest": longest(),
     "mixed-scripts": mixed_scripts(),
+    "retrospect": retrospect(),
 }

@@ -1,8 +1,11 @@
 """What of a comparison gets into the letter."""
 
+from dataclasses import replace
+
 import pytest
 
 from newsletter.comparisons.record import SEATS, Comparison, Verdict
+from newsletter.issues.retrospect import LastVote, Result, Share
 from newsletter.rendering.card import cards
 from newsletter.rendering.page import NO_BREAK, headline, page
 from tests.rendering.samples import comparison, edition, lead, others, tool
@@ -94,3 +97,55 @@ def test_the_introduction_counts() -> None:
 
 def test_the_usual_seats_are_roles() -> None:
     assert {pair.reviewer for pair in cards(edition(lead()))[0].pairs} == {f"The {seat.title()}" for seat in SEATS}
+
+
+def labels(*pairs: tuple[str, str]) -> list[str]:
+    made = [
+        comparison(tool(a, panel=50), tool(b, panel=25), quotes={"builder": ("x", "y")}, slug="s") for a, b in pairs
+    ]
+    return [side.vote for card in cards(edition(*made)) for side in card.sides]
+
+
+def test_a_button_names_its_tool_and_more_only_where_another_button_would_say_the_same() -> None:
+    assert labels(("Ruff", "Flake8"), ("Uv", "Pip")) == [f"I’d ship {name}" for name in ("Ruff", "Flake8", "Uv", "Pip")]
+    assert labels(("Ruff", "Flake8"), ("Pylint", "Ruff"))[::3] == [
+        "I’d ship Ruff, not Flake8",
+        "I’d ship Ruff, not Pylint",
+    ]
+    again = labels(("Ruff", "Flake8"), ("Ruff", "Flake8"))
+    assert again[::2] == ["I’d ship Ruff (left in no. 1)", "I’d ship Ruff (left in no. 2)"]
+    cut = labels((f"{'x' * 60}1", f"{'x' * 60}2"))
+    assert len(set(cut)) == 2
+
+
+def test_a_share_that_was_another_one_says_when() -> None:
+    told = (Share("2026-W44", 50), Share("2026-W46", 50))
+    sides = cards(replace(edition(lead()), earlier=(told,)))[0].sides
+    assert [side.was for side in sides] == ["50% in week 44", None]  # the right one is at 50% still
+
+
+@pytest.mark.parametrize(
+    ("panel", "readers", "said"),
+    [
+        ((100, 50), (75, 50), "Readers are 25 points cooler on L than the panel."),
+        ((50, 25), (40, 67), "Readers are 42 points warmer on R than the panel."),
+        ((50, 50), (30, 70), "Readers are 20 points cooler on L than the panel."),
+        ((50, 50), (59, 41), "Readers and the panel are close."),
+        ((50, 50), (60, 50), "Readers are 10 points warmer on L than the panel."),
+        ((50, 100), (50, 100), "Readers and the panel agree."),
+    ],
+)
+def test_the_difference_worth_reading_is_told(panel: tuple[int, int], readers: tuple[int, int], said: str) -> None:
+    last = LastVote("2026-W46", (Result("l-vs-r", "L vs R", ("L", "R"), panel, readers, 12),))
+    vote = page(replace(edition(lead()), last_vote=last)).vote
+    assert vote is not None
+    assert vote.voted[0].difference == said
+
+
+@pytest.mark.parametrize(("week", "heading"), [("2026-W46", "Last week’s vote"), ("2026-W44", "The vote of week 44")])
+def test_only_the_week_before_is_last_week(week: str, heading: str) -> None:
+    last = LastVote(week, (Result("l-vs-r", "L vs R", ("L", "R"), (0, 0), (0, 0), 1),))
+    vote = page(replace(edition(lead()), last_vote=last)).vote
+    assert vote is not None
+    assert vote.heading == heading
+    assert vote.url == f"https://verdicts.example/issues/{week}"

@@ -7,7 +7,7 @@ import pytest
 
 from newsletter.message import Filler
 from newsletter.rendering.letter import render
-from newsletter.rendering.lint import lint
+from newsletter.rendering.lint import ISSUE_FIELDS, lint
 from newsletter.rendering.size import fits
 from tests.rendering.samples import GOLDEN
 
@@ -32,11 +32,16 @@ def test_a_golden_letter_has_no_findings(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_a_letter_has_three_merge_fields_in_both_parts(name: str) -> None:
-    letter = render(GOLDEN[name])
-    own = {"PREFERENCES_URL": "https://v.example/p/1", "UNSUBSCRIBE_URL": "https://v.example/u/1"}
+def test_a_letter_has_its_merge_fields_in_both_parts_and_a_hidden_link_only_where_clicks_are_counted(name: str) -> None:
+    letter, counted = render(GOLDEN[name]), GOLDEN[name].counts_clicks
+    own = {field: f"https://v.example/{field[0].lower()}/1" for field in ISSUE_FIELDS - {"EMAIL"}}
     html, text = Filler(letter).fill({"EMAIL": "o'neill&co@example.com", **own})
-    assert letter.merge_fields == {"EMAIL", "PREFERENCES_URL", "UNSUBSCRIBE_URL"}
+    assert letter.merge_fields == ISSUE_FIELDS - (set() if counted else {"CANARY_URL"})
+    assert (html.count("https://v.example/c/1"), text.count("https://v.example/c/1")) == (counted, 0)
+    for choice in ("left", "right"):
+        for comparison in GOLDEN[name].comparisons:
+            vote = f"https://v.example/v/1/{comparison.slug}?choice={choice}"
+            assert html.count(f'href="{vote}"') == text.count(f":\n{vote}\n") == 1
     assert html.count("o&#x27;neill&amp;co@example.com") == 1
     assert text.count("o'neill&co@example.com") == 1
     assert html.count('href="https://v.example/u/1"') == 2

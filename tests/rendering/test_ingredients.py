@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from newsletter.comparisons.record import Comparison, Review, Tool
+from newsletter.issues.retrospect import NO_SHARES, Share
 from newsletter.issues.subject import subject_line
 from newsletter.links import Links
 from newsletter.message import Letter
@@ -17,10 +18,11 @@ from newsletter.rendering.edition import Edition
 from newsletter.rendering.ingredients import changes, in_short, ingredients, written
 from newsletter.rendering.letter import environment, render
 from tests.own_templates import begin_anew, own_templates
-from tests.rendering.samples import GOLDEN, MASTHEAD, edition, lead, others
+from tests.rendering.samples import GOLDEN, MASTHEAD, edition, lead, others, retrospect
 
 HEAD = {"NEWSLETTER_FROM": "Weekly <verdicts@example.com>", "NEWSLETTER_UNSUBSCRIBE": "own"}
 WHOLE = edition(lead(), *others()[:2])
+VOTE = retrospect().last_vote
 LEAD, SECOND, THIRD = (f"the comparison {each.slug}" for each in WHOLE.comparisons)
 
 
@@ -55,6 +57,8 @@ def test_the_same_edition_is_made_of_the_same_things() -> None:
         "the subject",
         "the preheader",
         "the subject of the issue before",
+        "what the panel said of these tools before",
+        "the vote on the issue before",
         "the setting NEWSLETTER_NAME",
         "the setting NEWSLETTER_POSTAL_ADDRESS",
         "the setting NEWSLETTER_BASE_URL",
@@ -78,6 +82,11 @@ def test_the_same_edition_is_made_of_the_same_things() -> None:
         (replace(WHOLE, preheader="Another"), "the preheader was changed"),
         (replace(WHOLE, previous_subject=WHOLE.subject), "the subject of the issue before was changed"),
         (replace(WHOLE, masthead=replace(MASTHEAD, name="Other")), "the setting NEWSLETTER_NAME was changed"),
+        (replace(WHOLE, last_vote=VOTE), "the vote on the issue before was changed"),
+        (
+            replace(WHOLE, earlier=((None, Share("2026-W46", 0)), NO_SHARES, NO_SHARES)),
+            "what the panel said of these tools before was changed",
+        ),
         (
             replace(WHOLE, masthead=replace(MASTHEAD, postal_address="Elsewhere")),
             "the setting NEWSLETTER_POSTAL_ADDRESS was changed",
@@ -90,6 +99,12 @@ def test_the_same_edition_is_made_of_the_same_things() -> None:
 )
 def test_what_changes_alone_is_named_alone(now: Edition, clause: str) -> None:
     assert differ(now) == [clause]
+
+
+def test_what_an_earlier_issue_said_of_a_tool_counts_only_where_it_was_something_else() -> None:
+    same = replace(WHOLE, earlier=((Share("2026-W40", 75), Share("2026-W46", 50)), NO_SHARES, NO_SHARES))
+    assert differ(same) == []
+    assert everything_rendered(same) == everything_rendered(WHOLE)
 
 
 def test_a_setting_of_the_mails_head_is_added_changed_and_removed() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from newsletter.issues.retrospect import MOST, LastVote, Result, Share
 from newsletter.links import Links
 from newsletter.rendering import letter as under_test
 from newsletter.rendering.armour import clean
@@ -17,7 +18,7 @@ from newsletter.rendering.elements import parse
 from newsletter.rendering.letter import render
 from newsletter.rendering.mjml import compile_mjml
 from newsletter.rendering.size import ALWAYS_FIT, MOST_BYTES, fits, size_after_filling
-from tests.rendering.samples import GOLDEN, MASTHEAD, comparison, edition, lead, others, stuffed, tool
+from tests.rendering.samples import GOLDEN, MASTHEAD, comparison, edition, lead, others, retrospect, stuffed, tool
 
 UNITS = {"Latin": "a",
          "words": "W& ", "Cyrillic": "ы", "Chinese": "中", "four bytes": "𝔘", "escapes": "{", "quotes": '"',
@@ -29,16 +30,30 @@ def test_seven_comparisons_fit_whatever_their_texts(unit: str) -> None:
     masthead = replace(
         MASTHEAD, name=unit * 300, postal_address=unit * 300, links=Links("https://" + "v" * 60 + ".example")
     )
+    voted = Result("s" * 120, unit * 300, (f"1{unit * 300}", f"2{unit * 300}"), (100, 0), (0, 100), 1_000_000)
     for seats in (6, 12):
         worst = [stuffed(unit, seats=seats, number=number) for number in range(ALWAYS_FIT)]
-        letter = render(edition(*worst, masthead=masthead, subject=unit * 300, preheader=unit * 300))
+        letter = render(
+            replace(
+                edition(*worst, masthead=masthead, subject=unit * 300, preheader=unit * 300),
+                earlier=((Share("2025-W52", 99), Share("2025-W52", 98)),) * ALWAYS_FIT,
+                last_vote=LastVote("2025-W52", (voted,) * MOST),
+                counts_clicks=True,
+            )
+        )
         assert fits(letter), size_after_filling(letter)
 
 
 def test_twelve_usual_comparisons_fit() -> None:
     usual = [lead(), *others(), *others()[:4]]
     assert len(usual) == 12
-    assert size_after_filling(render(edition(*usual))) <= MOST_BYTES
+    told = replace(
+        edition(*usual),
+        earlier=((Share("2026-W44", 1), None),) * 12,
+        last_vote=retrospect().last_vote,
+        counts_clicks=True,
+    )
+    assert size_after_filling(render(told)) <= MOST_BYTES - 8 * 1024
 
 
 def test_a_letter_too_large_is_rendered_all_the_same() -> None:
@@ -123,7 +138,7 @@ def test_no_text_becomes_markup_or_a_merge_field(name: str, line: str, title: st
     tree = parse(letter.html)
     tags = [element.tag for element in tree.walk()]
     assert tags == [element.tag for element in parse(plain.html).walk()]
-    assert letter.merge_fields == {"EMAIL", "PREFERENCES_URL", "UNSUBSCRIBE_URL"}
+    assert letter.merge_fields == {"EMAIL", "PREFERENCES_URL", "UNSUBSCRIBE_URL", "VOTE_URL"}
     assert letter.html.count("%%") == plain.html.count("%%")
     assert letter.text.count("%%EMAIL%%") == 1
     assert "{{" not in letter.html

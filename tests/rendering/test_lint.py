@@ -33,6 +33,8 @@ def in_text(more: str) -> Letter:
     return replace(CLEAN, text=CLEAN.text + more)
 
 
+CANARY = '<a href="%%CANARY_URL%%" tabindex="-1" data-pm-no-track="" style="color:#000000">Nothing</a>'
+
 BROKEN = {
     "too large": (in_body("&nbsp;" * 12_000), "Gmail would cut it off"),
     "no subject": (replace(CLEAN, subject=" "), "there is no subject"),
@@ -83,6 +85,20 @@ BROKEN = {
     ),
     "opacity": (in_style("p{opacity:0.5}"), "opacity is not understood"),
     "unclosed rule": (in_style("p{color:#000000"), "a brace is never closed"),
+    "a link for programs that shows": (in_body(CANARY), "the link that no person is to follow can be seen or reached"),
+    "a link for programs that the keyboard reaches": (
+        in_body(f'<div aria-hidden="true" style="display:none">{CANARY.replace("-1", "0")}</div>'),
+        "the link that no person is to follow can be seen or reached",
+    ),
+    "a link for programs in the text": (in_text("%%CANARY_URL%%\n"), "missing in the HTML: %%CANARY_URL%%"),
+    "a reader's link that may be rewritten": (
+        in_html('?choice=left" data-pm-no-track=""', '?choice=left"'),
+        "a reader's own link may be rewritten by the provider: %%VOTE_URL%%/halyard-vs-quayside?choice=left",
+    ),
+    "a vote missing in the text": (
+        replace(CLEAN, text=CLEAN.text.replace("halyard-vs-quayside?choice=left", "")),
+        "missing in the text: %%VOTE_URL%%/halyard-vs-quayside?choice=left",
+    ),
     "no text": (replace(CLEAN, text=" \n"), "there is no text part"),
     "wide line": (in_text("中" * 37 + "\n"), "has 74 columns"),
     "link missing in the text": (
@@ -138,6 +154,10 @@ def test_an_inline_colour_yields_to_an_important_rule_alone() -> None:
     for rule, findings in (("{color:#e9edf3}", 0), ("{color:#e9edf3 !important}", 1)):
         letter = in_html("</body>", f"{dark}<style>.x{rule}</style>{paragraph}</body>")
         assert sum("in light mode: 'words'" in finding for finding in lint(letter)) == findings
+
+
+def test_a_link_for_programs_that_nobody_sees_is_no_finding() -> None:
+    assert lint(in_body(f'<div aria-hidden="true" style="display:none">{CANARY}</div>')) == []
 
 
 def test_what_nobody_sees_needs_no_contrast() -> None:
