@@ -35,9 +35,10 @@ serve: $(INSTALLED) ## the web pages on http://127.0.0.1:8000
 	$(BIN)/newsletter db upgrade
 	$(BIN)/newsletter serve
 
-bench: $(INSTALLED) ## speed, bytes and memory of a send and of an import, as tables
+bench: $(INSTALLED) ## speed, bytes and memory of a send, of an import and of what comes back, as tables
 	$(BIN)/python -m benchmarks.send
 	$(BIN)/python -m benchmarks.imports
+	$(BIN)/python -m benchmarks.events
 
 chaos: $(INSTALLED) ## 20,000 readers while senders are killed and the provider's answers go wrong, on both databases
 	$(BIN)/python -m benchmarks.chaos --database sqlite

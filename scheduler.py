@@ -17,16 +17,18 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DatabaseError
 
-from newsletter import departures, housekeeping, invariants, outgoing, weekly, welcome
+from newsletter import arrivals, backfill, departures, housekeeping, invariants, numbers, outgoing, weekly, welcome
 from newsletter.assembly import Assembly, assemble
 from newsletter.cli.ending import until_signalled
 from newsletter.db import reading
 from newsletter.issues import issue as issues
 from newsletter.outgoing import Run
 from newsletter.settings import SettingsError
+from newsletter.tracking import labelling
 from newsletter.weekly import CannotDo
 
 TICK = 20  # seconds between two looks at what is due
+SOON = 5 * 60  # seconds, for what nobody waits for
 DAY = 24 * 60 * 60  # seconds
 
 Clock = Callable[[], datetime]
@@ -75,18 +77,45 @@ def clean_up(assembly: Assembly, clock: Clock) -> None:
         log.warning("the database's file may hold old bytes of whoever was erased; tried again tomorrow")
 
 
-def check(assembly: Assembly, _: Clock) -> None:
-    """Look at what must always be true of the database; say what is not, a line each."""
+def check(assembly: Assembly, clock: Clock) -> None:
+    """Look at what must always be true of the database, and whether letters arrive; say what is wrong, a line each."""
     with reading(assembly.engine) as session:
         wrong = invariants.violations(session)
     for line in wrong:
         log.error("the database is not as it must be: stop sending until it is understood", wrong=line)
+    with reading(assembly.engine) as session:
+        alarms, complaints = numbers.alarms(session, clock()), numbers.complaints_alarm(session)
+    for alarm in alarms:
+        log.error("letters come back for a trouble of our own", type=alarm.detail, events=alarm.count, do=alarm.what)
+    if complaints:
+        log.error("too many readers call the letter spam: send to fewer, and ask why", said=complaints)
 
 
 def sync(assembly: Assembly, clock: Clock) -> None:
     """Ask the provider who has left there, or must not be written to, in case an event of that was lost."""
     polled = departures.poll(assembly.engine, assembly.post, clock())
     log.info("asked the provider for its list", listed=polled.listed, **polled.outcomes)
+
+
+def ask_back(assembly: Assembly, clock: Clock, stop: threading.Event = NEVER) -> None:
+    """Ask the provider for what came back and was never told to us."""
+    filled = backfill.run(assembly.engine, assembly.post, clock(), stop=stop)
+    if filled.asked:
+        log.info("asked the provider what came back", messages=filled.messages, more=filled.more, new=dict(filled.new))
+    if filled.stopped:
+        log.warning("the provider could not be asked all that came back; tried again tomorrow", why=filled.stopped)
+
+
+def finish(assembly: Assembly, clock: Clock) -> None:
+    """Do what events say, and whoever stored them died before it was done."""
+    if count := arrivals.finish(assembly.engine, assembly.post.stream, clock()):
+        log.info("finished what events say", events=count)
+
+
+def label(assembly: Assembly, _: Clock) -> None:
+    """Judge which openings and clicks were machines'."""
+    if copies := labelling.run(assembly.engine):
+        log.info("judged openings and clicks", copies=copies)
 
 
 def start(assembly: Assembly, clock: Clock = now, stop: threading.Event = NEVER) -> BackgroundScheduler:
@@ -96,8 +125,10 @@ def start(assembly: Assembly, clock: Clock = now, stop: threading.Event = NEVER)
     after the batches under way.
     """
     scheduler = BackgroundScheduler(timezone=UTC, jobstores={"default": _Alarms()})
-    ends_early: dict[Callable[..., None], list[threading.Event]] = {send: [stop], carry: [stop]}
-    for job, seconds in ((draft, TICK), (send, TICK), (carry, TICK), (clean_up, DAY), (sync, DAY), (check, DAY)):
+    ends_early: dict[Callable[..., None], list[threading.Event]] = {job: [stop] for job in (send, carry, ask_back)}
+    every_tick, daily = (draft, send, carry, finish), (clean_up, sync, ask_back, check)
+    alarms = [*((job, TICK) for job in every_tick), (label, SOON), *((job, DAY) for job in daily)]
+    for job, seconds in alarms:
         scheduler.add_job(
             _logged(job),
             "interval",

@@ -6,10 +6,14 @@ Read in this order:
 * `outgoing`: how an approved issue goes out: send, go on, reconcile
 * `welcome`: letters to one person: confirm, welcome, your own page, your new address
 * `wording`: the words to which readers agree
-* `arrivals`: what an event proves of a message that we thought was not sent
+* `voting`: may this reader vote on that comparison, and what have they said
+* `arrivals`: what came back is stored, and what it says of our books and of readers is done
 * `departures`: who has left at the provider, or must not be written to
+* `numbers`: how an issue did: what came back, who left, what was followed, how readers voted
+* `growth`: how the list grew, week by week
 * `farewell`: a reader is forgotten, in every table
 * `dossier`: what we hold of one reader
+* `keys`: which programs may use the interface for machines
 * `housekeeping`: what has to be gone after its time
 * `invariants`, `structure`: what must always be true of the database, and whether it is whole
 * `comparisons`: what we write about

@@ -4,8 +4,9 @@
 * `console`: what commands print, and where
 * `whole_file`: how a file is written that somebody named
 * `ending`: how long work ends when it is told to
-* `comparisons`, `issues`, `readers`, `system`: a group of commands each
-* `steering`: the commands for an issue on its way out
+* `comparisons`, `issues`, `readers`, `keys`, `system`: a group of commands each
+* `steering`: the commands for an issue on its way out; `came_back`: what `status` says of what came back
+* `numbers`: how issues did, and how the list grew; `columns`: its tables
 * `work`: who helps to carry what is going out
 * `transfer`, `provider_list`: three commands more for the readers: in, out, and what the provider knows of them
 """

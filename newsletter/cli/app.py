@@ -6,7 +6,19 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from newsletter.cli import comparisons, issues, provider_list, readers, steering, system, transfer, work
+from newsletter.cli import (
+    comparisons,
+    events,
+    issues,
+    keys,
+    numbers,
+    provider_list,
+    readers,
+    steering,
+    system,
+    transfer,
+    work,
+)
 from newsletter.cli.console import Failure, tell
 from newsletter.settings import SettingsError
 from newsletter.weekly import CannotDo
@@ -27,8 +39,11 @@ for command in (steering.retry, steering.reconcile, steering.status):
 app.add_typer(issues.app, name="issues")
 readers.app.command()(provider_list.sync)
 app.add_typer(readers.app, name="subscribers")
+app.add_typer(events.app, name="events")
+app.add_typer(numbers.app, name="stats")
 readers.app.command("import")(transfer.import_)
 readers.app.command("export")(transfer.export)
+app.add_typer(keys.app, name="keys")
 app.add_typer(system.database, name="db")
 app.command()(system.demo)
 app.command()(system.serve)

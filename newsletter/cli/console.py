@@ -88,6 +88,13 @@ def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
+def steps(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how far something got; yields what to call with how many steps are done, and of how many."""
+    with _shown(what) as show:
+        yield lambda done, total: show(done, total, "")
+
+
+@contextmanager
 def _shown(what: str) -> Iterator[Callable[[int, int, str], None]]:
     """Show how far something is: so many, of so many, and on a plain line what else there is to say."""
     if not _stderr.is_terminal:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,12 +17,16 @@ from newsletter.cli.whole_file import goes_to_stdout, whole_file
 from newsletter.db import leave_no_copies, reading, writing
 from newsletter.dossier import dossier
 from newsletter.farewell import forget
+from newsletter.tracking.newest import newest
 from subscribers import consent, subscriber, suppression
 from subscribers.address import Address, parse_address
 from subscribers.fingerprint import Fingerprints, kept_from_files
 from subscribers.subscriber import ACTIVE, FINAL, PAUSED, STATUSES, SUPPRESSED, Subscriber
 from subscribers.suppression import REASONS, Suppression
 from subscribers.unsubscribe import unsubscribe as take_off
+
+EVENTS = 10
+"""How many of what came back `show` shows."""
 
 app = typer.Typer(help="Who reads us.", no_args_is_help=True)
 
@@ -73,12 +78,13 @@ def add(
 
 @app.command()
 def show(address: Email, as_json: AsJson = False) -> None:
-    """One reader: status, choices, consent, and whether the address is suppressed."""
+    """One reader: status, choices, consent, whether the address is suppressed and why, and what came back last."""
     with closing(assemble()) as assembly, reading(assembly.engine) as session:
         reader = _known(session, address)
         assert reader.id is not None  # it was read from the database
         steps = consent.history(session, reader.id)
         suppressed = suppression.in_force(session, Address(reader.email, reader.address_key))
+        events = newest(session, EVENTS, subscriber_id=reader.id)
     if as_json:
         say_json(
             {
@@ -86,6 +92,7 @@ def show(address: Email, as_json: AsJson = False) -> None:
                 "muted_categories": reader.muted_categories,
                 "consent": [step.model_dump(exclude={"id", "subscriber_id"}) for step in steps],
                 "suppression": suppressed and suppressed.model_dump(include={"reason", "source", "at"}),
+                "events": [asdict(each) for each in events],
             }
         )
         return
@@ -101,6 +108,11 @@ def show(address: Email, as_json: AsJson = False) -> None:
         columns,
         [(s.kind, s.source, f"{s.at:%Y-%m-%d %H:%M}", s.words_version, s.network, s.user_agent) for s in steps],
     )
+    if events:
+        say_table(
+            ["came back", "detail", "at (UTC)", "letter", "link", "machine"],
+            [(e.kind, e.detail, f"{e.at:%Y-%m-%d %H:%M}", e.letter, e.link, e.machine) for e in events],
+        )
 
 
 @app.command()
@@ -208,7 +220,7 @@ def lift(
         say(f"{parsed.email} is not suppressed; nothing to do")
         return
     say(f"{parsed.email} may be written to again; " + (f"now {reader.status}" if reader else "not on the list"))
-    if before and before.reason != suppression.MANUAL:
+    if before and before.reason not in (suppression.MANUAL, suppression.SOFT_BOUNCE):
         tell("the provider may keep a list of its own: take the address off that, too, or it goes on refusing it")
 
 

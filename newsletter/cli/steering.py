@@ -14,6 +14,7 @@ import typer
 from newsletter import asking, outgoing, steering, weekly
 from newsletter.asking import Decided, Decision
 from newsletter.assembly import Assembly, assemble
+from newsletter.cli.came_back import came_back_lines, judged
 from newsletter.cli.console import AsJson, Failure, fail, progress, say, say_json, tell
 from newsletter.cli.ending import until_signalled
 from newsletter.cli.issues import ISO_WEEK, digest_of, local, week, without_anything
@@ -148,11 +149,12 @@ def reconcile(
 
 
 def status(of_week: ISO_WEEK, as_json: AsJson = False) -> None:
-    """The accounting: where every reader of the audience stands, and what you can decide."""
-    with closing(assemble()) as assembly, reading(assembly.engine) as session:
+    """The accounting: where every reader of the audience stands, what came back, and what you can decide."""
+    with closing(assemble()) as assembly, judged(assembly.engine) as session:
         issue = weekly.require(session, of_week)
         changes = weekly.changes_since_approval(session, assembly.rules, issue)
-        document = outgoing.status(session, issue, digest_of(session, assembly, issue), changes)
+        told = assembly.provider.keeps_history
+        document = outgoing.status(session, issue, digest_of(session, assembly, issue), changes, told=told)
         books = ledger.accounting(session, issue.letter_id)
         refused = ledger.refusals(session, issue.letter_id) if issue.letter_id else {}
         passing = ledger.refusals(session, issue.letter_id, passing=True) if issue.letter_id else {}
@@ -171,6 +173,8 @@ def status(of_week: ISO_WEEK, as_json: AsJson = False) -> None:
         say(f"held because {issue.held_because}")
     for change in changes:
         say(f"since it was approved, {change}")
+    for line in came_back_lines(document):
+        say(line)
     _say_remedies(steering.remedies(issue, books, sum(passing.values()), changed=bool(changes)))
 
 

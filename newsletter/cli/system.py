@@ -57,7 +57,8 @@ def tidy() -> None:
         done = housekeeping.tidy(assembly.engine, datetime.now(UTC))
     say(
         f"forgotten, never confirmed: {done.forgotten}; rests that are over: {done.woken}; "
-        f"steps of consent shortened: {done.shortened}; counts of attempts removed: {done.counts}"
+        f"steps of consent shortened: {done.shortened}; events that are no longer kept word for word: {done.faded}; "
+        f"counts of attempts removed: {done.counts}"
     )
     if not done.clean:
         tell(

@@ -21,6 +21,9 @@ CONTRACT = {
     "worker",
     "db upgrade",
     "db check",
+    *(f"events {name}" for name in ("backfill", "list")),
+    *(f"keys {name}" for name in ("add", "list", "revoke")),
+    *(f"stats {name}" for name in ("issues", "growth", "comparisons", "label")),
     "comparisons import",
     "comparisons list",
     *(f"issues {name}" for name in ("draft", "list", "show", "preview", "approve", "unapprove", "schedule")),
@@ -31,9 +34,16 @@ CONTRACT = {
 
 PRINTS_DATA = {
     "comparisons list",
+    "events backfill",
+    "events list",
     "issues list",
     "issues show",
     "issues status",
+    "keys add",
+    "keys list",
+    "stats comparisons",
+    "stats growth",
+    "stats issues",
     "subscribers export",
     "subscribers list",
     "subscribers show",
@@ -57,7 +67,9 @@ def test_the_commands_are_those_that_people_and_cron_lines_rely_on() -> None:
     assert set(every_command()) == CONTRACT
 
 
-@pytest.mark.parametrize("path", ["", "comparisons", "issues", "subscribers", "db", *sorted(CONTRACT)])
+@pytest.mark.parametrize(
+    "path", ["", "comparisons", "issues", "subscribers", "keys", "stats", "events", "db", *sorted(CONTRACT)]
+)
 def test_every_command_explains_itself(bare_newsletter: Newsletter, path: str) -> None:
     shown = bare_newsletter(*path.split(), "--help").ok()
     assert f"Usage: newsletter {path}".strip() in shown

@@ -1,8 +1,14 @@
+import os
 from pathlib import Path
 
 import pytest
 
+from newsletter.db import open_engine, writing
+from newsletter.tracking.store import StoredEvent
+from subscribers import suppression
+from subscribers.address import parse_address
 from tests.cli.conftest import Newsletter
+from tests.newsroom import IN_W46
 
 
 def write(name: str, content: str) -> Path:
@@ -88,3 +94,31 @@ def test_a_files_words_do_not_work_the_terminal(newsletter: Newsletter, command:
     printed = imported.err if command == "import" else newsletter("subscribers", "show", "ana@example.com").ok()
     assert not {"\x1b", "\x07", "\x9b"} & set(printed)
     assert r"\x1b" in printed
+
+
+def test_what_came_back_of_a_reader_is_shown_and_a_rule_of_ours_is_lifted_here_alone(newsletter: Newsletter) -> None:
+    newsletter("subscribers", "add", "ana@example.com").ok()
+    engine = open_engine(os.environ["NEWSLETTER_DATABASE_URL"])
+    with writing(engine) as session:
+        for number in range(12):
+            session.add(
+                StoredEvent(
+                    key=str(number), source="webhook", record_type="Bounce", kind="bounced_soft",
+                    detail=f"Soft {number}", at=IN_W46, received_at=IN_W46, subscriber_id=1,
+                )
+            )  # fmt: skip
+        suppression.suppress(
+            session, parse_address("ana@example.com"), suppression.SOFT_BOUNCE, "letters came back", IN_W46
+        )
+        session.commit()
+    engine.dispose()
+    shown = newsletter("subscribers", "show", "ana@example.com").ok()
+    assert "suppressed since 2026-11-11 09:00 UTC: letter after letter came back (letters came back)" in shown
+    assert "Soft 11" in shown
+    assert "Soft 1 " not in shown
+    document = newsletter("subscribers", "show", "ana@example.com", "--json").document
+    assert document["suppression"]["reason"] == "soft_bounce"
+    assert [one["detail"] for one in document["events"]] == [f"Soft {number}" for number in range(11, 1, -1)]
+    done = newsletter("subscribers", "lift", "ana@example.com", "--because", "a bigger mailbox")
+    assert (done.status, done.err) == (0, ""), "the provider knows nothing of it"
+    assert done.out == "ana@example.com may be written to again; now active\n"

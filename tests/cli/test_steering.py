@@ -92,7 +92,8 @@ def test_a_held_issue_says_of_how_many_why_and_what_can_be_decided(approved: New
         f"newsletter issues reconcile {WEEK} --give-up",
         f"newsletter issues cancel {WEEK}",
     ]
-    assert [line.split("`")[1] for line in lines[6:]] == decisions
+    assert lines[5:7] == ["nothing has come back yet", "you can decide:"]
+    assert [line.split("`")[1] for line in lines[7:]] == decisions
     document = status(approved)
     assert (document["decisions"], document["changes"]) == (decisions, [])
     assert document["held_because"] == lines[4].removeprefix("held because ")

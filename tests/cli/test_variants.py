@@ -93,9 +93,12 @@ def test_what_is_previewed_for_a_muted_category_is_byte_for_byte_what_such_a_rea
     assert preview(drafted) == whole
 
 
+KINDS = ("preferences", "unsubscribe", "vote")
+
+
 def links(content: str) -> list[str]:
     """A letter's links that are its reader's own, in order of their kind."""
-    return [re.findall(rf"http://[^\s\"<]*/{kind}/[\w.~-]+", content)[0] for kind in ("preferences", "unsubscribe")]
+    return [re.findall(rf"http://[^\s\"<]*/{kind}/[\w.~-]+", content)[0] for kind in KINDS]
 
 
 def test_a_look_at_a_variant_is_no_look_at_the_letter(drafted: Newsletter) -> None:

@@ -48,16 +48,9 @@ class Office(Town):
     """A town in which an issue to 60 readers is approved, and goes out in batches of ten."""
 
     def __init__(self, folder: Path, sandbox: Sandbox, database_url: str, port: int, **settings: str) -> None:
-        super().__init__(folder, sandbox, database_url)
-        self.port, self.url = port, f"http://127.0.0.1:{port}"
-        self.settings |= {
-            "base_url": self.url,
-            "settle": "1s",
-            "provider_timeout": "5s",
-            "webhook_username": "postmark",
-            "webhook_password": "secret",
-        } | settings
-        self.environment |= {f"NEWSLETTER_{name.upper()}": to for name, to in self.settings.items()}
+        told = {"webhook_username": "postmark", "webhook_password": "secret"}
+        quick = {"settle": "1s", "provider_timeout": "5s"}
+        super().__init__(folder, sandbox, database_url, port, **(told | quick | settings))
         with closing(approved_issue(database_url, READERS, self.settings)):
             pass
 

@@ -23,12 +23,14 @@ LONG_AGO = "2026-11-03T09:00:00Z"
 
 
 class Town:
-    """Runs commands in a folder of its own, against the sandbox; `serve` adds the pages."""
+    """Runs commands in a folder of its own, against the sandbox; `serve` adds the pages, on any free port."""
 
-    def __init__(self, folder: Path, sandbox: Sandbox, database_url: str) -> None:
+    def __init__(
+        self, folder: Path, sandbox: Sandbox, database_url: str, port: int | None = None, **settings: str
+    ) -> None:
         self.folder = folder
         self.sandbox = sandbox
-        self.port = _free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.settings = {
             "provider": "postmark",
@@ -36,7 +38,7 @@ class Town:
             "postmark_server_token": sandbox.token,
             "base_url": self.url,
             "database_url": database_url,
-        }
+        } | settings
         self.environment = os.environ | {f"NEWSLETTER_{name.upper()}": to for name, to in self.settings.items()}
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
@@ -155,7 +157,7 @@ def _comparison(left: str, right: str, category: str) -> dict[str, Any]:
     return {"title": f"{left} vs {right}", "published_at": LONG_AGO, "tools": tools, "reviews": reviews}
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
