@@ -146,7 +146,7 @@ class _Chaos:
 
     def run(self) -> Report:
         """Do it all; what was wrong is in the report."""
-        begun = time.monotonic()
+        begun = asked_at = time.monotonic()
         self._office.fail(*MIX, NETWORK)
         slots = self._slots
         deadline = begun + PATIENCE
@@ -158,6 +158,8 @@ class _Chaos:
                     self._watch(slot)
                 if time.monotonic() - self._looked_at > LOOK:
                     self._look()
+                if time.monotonic() - asked_at > LOOK:  # not only then: who finds nothing to do ends, and is looked at
+                    asked_at = time.monotonic()
                     if self._is_sent():
                         self._wrong(f"the issue was out before all deaths were died: {dict(self._deaths)}")
                         break
