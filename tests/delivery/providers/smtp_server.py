@@ -30,10 +30,12 @@ class SmtpServer:
         self._password = password
         self._loop = asyncio.new_event_loop()
         self._protocols: list[SMTP] = []
-        self._server = self._loop.run_until_complete(self._loop.create_server(self._accept, "127.0.0.1", 0, ssl=tls))
-        self.port: int = self._server.sockets[0].getsockname()[1]
+        # In a thread of its own from the start: a browser may have a loop running in this one.
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
+        listening = self._loop.create_server(self._accept, "127.0.0.1", 0, ssl=tls)
+        self._server = asyncio.run_coroutine_threadsafe(listening, self._loop).result()
+        self.port: int = self._server.sockets[0].getsockname()[1]
 
     def _accept(self) -> SMTP:
         self.connections += 1
