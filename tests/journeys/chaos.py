@@ -163,6 +163,8 @@ class _Chaos:
                     if self._is_sent():
                         self._wrong(f"the issue was out before all deaths were died: {dict(self._deaths)}")
                         break
+                if self._plan.careless and self._report.wrong:
+                    break  # the flaw is found; with it, some deaths never come
                 if time.monotonic() > deadline:
                     self._wrong(f"after {PATIENCE} seconds there are deaths to be died: {dict(self._deaths)}")
                     break
