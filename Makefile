@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# One more than there are cores: many tests wait for processes of their own.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 INSTALLED := $(VENV)/installed
 
 .PHONY: help install demo test check serve bench chaos lock schema golden clean
@@ -23,7 +25,7 @@ demo: $(INSTALLED) ## the main job from nothing, on sample data and the bundled 
 	$(BIN)/newsletter demo
 
 test: $(INSTALLED) ## all tests
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 check: $(INSTALLED) ## lint, format, types, who may import whom
 	$(BIN)/ruff check .
