@@ -14,9 +14,10 @@ from typing import Final
 import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError, StatementError
+from sqlmodel import Session
 
 from newsletter import steering
-from newsletter.db import lost_a_race, reading, writing
+from newsletter.db import committed, reading, writing
 from newsletter.delivery import doubts
 from newsletter.delivery.ledger import copy_of
 from newsletter.departures import Heard, bounced_softly, hear
@@ -28,7 +29,6 @@ from newsletter.tracking.keeping import Kept
 from newsletter.tracking.postmark import translate
 from newsletter.tracking.store import StoredEvent
 
-TRIES: Final = 3  # at a transaction, where another one is in its way
 TOGETHER: Final = 100  # rows that one transaction settles: other writers wait for it
 PAGE: Final = 200  # events that are looked for at a time, where something was left to do
 
@@ -120,19 +120,12 @@ def settle_all(engine: Engine, proofs: Sequence[Taken], now: datetime) -> dict[s
 
 def _store(engine: Engine, events: Sequence[Event], now: datetime) -> list[Kept]:
     """Store a group in one transaction; where one of them spoils it, in ever smaller ones."""
-    for left in reversed(range(TRIES)):
-        try:
-            with writing(engine) as session:
-                kept = keeping.keep(session, events, now)
-                session.commit()
-                return kept
-        except (StatementError, ValueError, OverflowError) as error:
-            if left and isinstance(error, DBAPIError) and lost_a_race(error):
-                continue
-            if not _is_their_own(error):
-                raise
-            spoilt = error
-            break
+    try:
+        return committed(engine, lambda session: keeping.keep(session, events, now))
+    except (StatementError, ValueError, OverflowError) as error:
+        if not _is_their_own(error):
+            raise
+        spoilt = error
     if len(events) > 1:
         half = len(events) // 2
         return _store(engine, events[:half], now) + _store(engine, events[half:], now)
@@ -213,44 +206,34 @@ def _listen(
     engine: Engine, event: Event, kept: Kept, issues_stream: str, now: datetime, *, is_done: bool
 ) -> tuple[Heard | None, int | None]:
     """Do what an event says of a reader, in one transaction with the word that it is done, if that is all."""
-    for left in reversed(range(TRIES)):
-        try:
-            with writing(engine) as session:
-                heard = hear(session, event.said, issues_stream, now, kept.subscriber_id) if event.said else None
-                reader = kept.subscriber_id if event.kind == BOUNCED_SOFT else None
-                silenced = reader if reader and bounced_softly(session, reader, now) else None
-                if is_done:
-                    store.done(session, [kept.id])
-                session.commit()
-                return heard, silenced
-        except DBAPIError as error:
-            if not left or not lost_a_race(error):
-                raise
-    raise AssertionError
+
+    def listen(session: Session) -> tuple[Heard | None, int | None]:
+        heard = hear(session, event.said, issues_stream, now, kept.subscriber_id) if event.said else None
+        reader = kept.subscriber_id if event.kind == BOUNCED_SOFT else None
+        silenced = reader if reader and bounced_softly(session, reader, now) else None
+        if is_done:
+            store.done(session, [kept.id])
+        return heard, silenced
+
+    return committed(engine, listen)
 
 
 def _settle(engine: Engine, letter_id: int, proofs: Sequence[Taken], now: datetime) -> dict[str, Settled]:
     """Settle some rows of a letter in one transaction: row key -> what that has settled."""
-    for left in reversed(range(TRIES)):
-        try:
-            with writing(engine) as session:
-                # The issue before its rows, as whoever steers it locks them.
-                issue = issues.of_letter(session, letter_id)
-                moved = [
-                    proof.row
-                    for proof in proofs
-                    if doubts.taken_after_all(session, proof.row, proof.batch, proof.message_id, now) is not None
-                ]  # of the others an answer was faster
-                if issue and moved:
-                    issue = steering.close(session, Week.parse(issue.week), now)
-                session.commit()
-        except DBAPIError as error:
-            if not left or not lost_a_race(error):
-                raise
-        else:
-            settled = Settled(letter_id, issue.week, issue.state) if issue else Settled(letter_id)
-            return dict.fromkeys(moved, settled)
-    raise AssertionError
+
+    def write_down(session: Session) -> dict[str, Settled]:
+        # The issue before its rows, as whoever steers it locks them.
+        issue = issues.of_letter(session, letter_id)
+        moved = [
+            proof.row
+            for proof in proofs
+            if doubts.taken_after_all(session, proof.row, proof.batch, proof.message_id, now) is not None
+        ]  # of the others an answer was faster
+        if issue and moved:
+            issue = steering.close(session, Week.parse(issue.week), now)
+        return dict.fromkeys(moved, Settled(letter_id, issue.week, issue.state) if issue else Settled(letter_id))
+
+    return committed(engine, write_down)
 
 
 def _event_of(row: StoredEvent) -> Event:

@@ -25,7 +25,7 @@ from newsletter.tracking.postmark_polled import Change
 from newsletter.tracking.store import KEPT, StoredEvent
 from newsletter.tracking.told import SUBSCRIPTION_CHANGE
 from newsletter.tracking.unheard import Place, unheard_of
-from subscribers.address import Address, parse_address
+from subscribers.address import readable
 from subscribers.fingerprint import Fingerprints
 from subscribers.subscriber import Subscriber
 
@@ -196,11 +196,12 @@ def _became(
 
 def _not_told(session: Session, changes: Sequence[Change]) -> list[Change]:
     """Those of which nothing is stored yet, at about their moment: not all that tells of one writes the same moment."""
-    addresses = {change.email: address for change in changes if (address := _address(change.email))}
+    addresses = {change.email: address for change in changes if (address := readable(change.email))}
     keys = {address.key for address in addresses.values()}
     by_key = select(Subscriber.address_key, Subscriber.id).where(col(Subscriber.address_key).in_(keys))
     readers = dict(session.exec(by_key).all())
-    prints = {email: Fingerprints(session).of(address) for email, address in addresses.items()}
+    fingerprints = Fingerprints(session)
+    prints = {email: fingerprints.of(address) for email, address in addresses.items()}
     told = select(StoredEvent).where(StoredEvent.record_type == SUBSCRIPTION_CHANGE)
     numbers = [number for number in readers.values() if number]
     by_whom = col(StoredEvent.subscriber_id).in_(numbers) | col(StoredEvent.fingerprint).in_(prints.values())
@@ -236,10 +237,3 @@ def _in_groups(shown: Iterator[T]) -> Iterator[list[T]]:
         raise
     if group:
         yield group
-
-
-def _address(email: str) -> Address | None:
-    try:
-        return parse_address(email, to_write=False)
-    except ValueError:
-        return None

@@ -8,10 +8,10 @@ is overwritten.
 import json
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy
 from sqlalchemy import (
@@ -41,7 +41,11 @@ BUSY_TIMEOUT = 30_000  # milliseconds that a SQLite transaction waits for anothe
 PATIENCE = 2_000  # milliseconds that tidying a SQLite file waits for readers; writers wait as long
 CHUNK = 4 * 1024 * 1024  # bytes of a file that are searched at a time
 
+TRIES = 3  # at a transaction, where another one is in its way
+
 DEADLOCK = "40P01"  # PostgreSQL's word for two transactions that wait for each other
+
+T = TypeVar("T")
 
 WANTED = "wants sqlite:///FILE or postgresql://USER@HOST/NAME"
 
@@ -106,6 +110,23 @@ def lost_a_race(error: DBAPIError) -> bool:
     Both have added the same, or each waited for the other and the database has let this one go.
     """
     return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", None) == DEADLOCK
+
+
+def committed(engine: Engine, act: Callable[[Session], T]) -> T:
+    """Do something in one transaction and commit it; return what it returns. Raises what it raises.
+
+    Begun anew where another transaction was in its way, up to `TRIES` times: `act` does nothing but read and write.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            with writing(engine) as session:
+                done = act(session)
+                session.commit()
+                return done
+        except DBAPIError as error:
+            if not left or not lost_a_race(error):
+                raise
+    raise AssertionError
 
 
 def only_reads(session: Session) -> bool:

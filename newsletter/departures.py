@@ -14,16 +14,15 @@ from itertools import islice
 from typing import Final
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
-from newsletter.db import lost_a_race, reading, writing
+from newsletter.db import committed, reading
 from newsletter.delivery.provider import Listed, Why
 from newsletter.post import Post
 from newsletter.tracking import returns
 from newsletter.tracking.event import LetGo
 from subscribers import consent, subscriber, suppression
-from subscribers.address import Address, parse_address
+from subscribers.address import Address, readable
 from subscribers.fingerprint import Fingerprints
 from subscribers.subscriber import ERASED, PENDING, SUPPRESSED, UNSUBSCRIBED, Subscriber
 from subscribers.unsubscribe import AT_PROVIDER, unsubscribe
@@ -43,8 +42,6 @@ WISHES: Final[tuple[Why, ...]] = ("left", "complained")
 """What a reader has said, and not their mail server: it holds also where they have moved to."""
 
 CHUNK = 200  # entries of the list that one transaction takes; all new, it keeps other writers waiting for 0.4 s
-
-TRIES = 3  # at a chunk, where another transaction is in its way
 
 LEFT: Final = "left"
 KEPT_OUT: Final = "suppressed"
@@ -101,7 +98,7 @@ def hear(session: Session, said: Listed | LetGo, issues: str, now: datetime, cop
     said to, has not left this list. A dead address and a complaint count wherever they come from. `copy_of` is the
     reader whose copy an event is about, where it names one: they may have another address by now.
     """
-    address = _address(said.email)
+    address = readable(said.email)
     if address is None:
         return Heard(UNREADABLE)
     reader = subscriber.find_locked(session, address)  # two may say the same at once
@@ -169,23 +166,18 @@ def poll(engine: Engine, post: Post, now: datetime) -> Polled:
 
 
 def _hear_all(engine: Engine, news: Sequence[Listed], issues: str, now: datetime) -> list[Heard]:
-    """Do what a chunk says, in one transaction; again where another one was in its way."""
-    for left in reversed(range(TRIES)):
-        try:
-            with writing(engine) as session:
-                _lock_readers(session, news)
-                heard = [hear(session, said, issues, now) for said in news]
-                session.commit()
-                return heard
-        except DBAPIError as error:
-            if not left or not lost_a_race(error):
-                raise
-    raise AssertionError
+    """Do what a chunk says, in one transaction."""
+
+    def hear_each(session: Session) -> list[Heard]:
+        _lock_readers(session, news)
+        return [hear(session, said, issues, now) for said in news]
+
+    return committed(engine, hear_each)
 
 
 def _lock_readers(session: Session, news: Sequence[Listed]) -> None:
     """Lock a chunk's readers in the one order in which all lock many, so that no two wait for each other."""
-    keys = {address.key for said in news if (address := _address(said.email))}
+    keys = {address.key for said in news if (address := readable(said.email))}
     readers = select(Subscriber.id).where(col(Subscriber.address_key).in_(keys)).order_by(col(Subscriber.id))
     session.exec(readers.with_for_update()).all()
 
@@ -221,7 +213,7 @@ def _keep_out(session: Session, address: Address, reader: Subscriber | None, sai
 
 def _sift(session: Session, chunk: Sequence[Listed], issues: str) -> tuple[list[Listed], Counter[str]]:
     """Those entries of which something may come, and what became of the others; a few queries for a whole chunk."""
-    addresses = {said.email: address for said in chunk if (address := _address(said.email))}
+    addresses = {said.email: address for said in chunk if (address := readable(said.email))}
     keys = {address.key for address in addresses.values()}
     readers = select(Subscriber.address_key, Subscriber.status).where(col(Subscriber.address_key).in_(keys))
     statuses = dict(session.exec(readers).all())
@@ -250,10 +242,3 @@ def _is_done(said: Listed, status: str | None, *, kept_out: bool) -> bool:
         return status in NO_ISSUES
     # A complaint is looked at each time: it takes the place of another reason.
     return said.why != "complained" and kept_out and status in (None, SUPPRESSED)
-
-
-def _address(email: str) -> Address | None:
-    try:
-        return parse_address(email, to_write=False)
-    except ValueError:
-        return None

@@ -160,8 +160,7 @@ def of_issue(session: Session, issue: Issue, *, told: bool) -> Numbers:
 
 def over_time(session: Session, most: int, *, told: bool) -> list[Numbers]:
     """The newest issues that have begun to go out, the newest first."""
-    begun = [one for one in issues.every(session) if one.letter_id is not None]
-    return [of_issue(session, one, told=told) for one in begun[:most]]
+    return [of_issue(session, one, told=told) for one in issues.begun(session, most)]
 
 
 def rate(complained: int, delivered: int) -> float | None:
@@ -182,9 +181,11 @@ def alarms_of(by_type: Mapping[str, int]) -> list[Alarm]:
 
 def complaints_alarm(session: Session) -> str | None:
     """What to say of the newest issue that has begun to go out, where too many called it spam; else None."""
-    newest = over_time(session, 1, told=True)
-    returns = newest[0].returns if newest else None
-    return too_many_complaints(newest[0].week, returns.complained, returns.delivered) if returns else None
+    newest = next(iter(issues.begun(session, 1)), None)
+    if newest is None:
+        return None
+    returns = stats.of_letter(session, session.get_one(StoredLetter, newest.letter_id))
+    return too_many_complaints(newest.week, returns.complained, returns.delivered)
 
 
 def too_many_complaints(week: str, complained: int, delivered: int) -> str | None:

@@ -149,7 +149,8 @@ def status(
     `changes`: what has changed since it was approved (`weekly.changes_since_approval`). `told`: whether the provider
     tells what becomes of letters (`Provider.keeps_history`); where it does not, what nobody recorded is None.
     """
-    books = ledger.accounting(session, issue.letter_id)
+    counted = numbers.of_issue(session, issue, told=told)
+    books = counted.books
     passing = ledger.refusals(session, issue.letter_id, passing=True) if issue.letter_id else {}
     remedies = steering.remedies(issue, books, sum(passing.values()), changed=bool(changes))
     return {
@@ -157,7 +158,7 @@ def status(
         "state": issue.state,
         "digest": digest,
         **asdict(books),
-        **numbers.of_issue(session, issue, told=told).came_back(),
+        **counted.came_back(),
         "held_because": issue.held_because,
         "changes": list(changes),
         "doubts": batches_in_doubt(session, issue),

@@ -9,14 +9,13 @@ beginning of the next issue counts whole, as made before it, or is refused.
 """
 
 import json
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Final
 
 from sqlalchemy.orm import load_only
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from newsletter.comparisons import comparison, votes
 from newsletter.comparisons.record import Comparison
@@ -25,6 +24,7 @@ from newsletter.db import only_reads
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import Delivery, StoredLetter
 from newsletter.delivery.variants import Variant
+from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue, IssueComparison
 from subscribers import limits
 from subscribers.subscriber import ERASED, SUPPRESSED, Subscriber
@@ -33,10 +33,6 @@ from subscribers.whence import network_of
 PER: Final = timedelta(hours=1)
 MOST_CHANGES: Final = 30  # of one reader in PER
 MOST_OF_A_NETWORK: Final = 1000  # votes in PER: a company whose readers all vote on everything stays below it
-
-SLUG: Final = re.compile(r"[a-z0-9-]{1,200}")
-"""How a comparison is named in URLs; PostgreSQL refuses some other characters even to look for."""
-
 
 _NO_WORDS: Final = load_only(StoredLetter.key, StoredLetter.clicks)  # type: ignore[arg-type]  # a letter has 90 KB
 
@@ -93,7 +89,7 @@ def standing(session: Session, subscriber_id: int, slug: str) -> Ballot | NoBall
     reader = session.get(Subscriber, subscriber_id, with_for_update=None if only_reads(session) else _BESIDE_REFERENCES)
     if reader is None or reader.status in (ERASED, SUPPRESSED):
         return NoBallot.NOBODY
-    stored = comparison.by_slug(session, slug) if SLUG.fullmatch(slug) else None
+    stored = comparison.by_slug(session, slug)
     place = session.get(IssueComparison, stored.id) if stored else None
     issue = session.get(Issue, place.issue_id) if place else None
     copy = session.get(Delivery, (issue.letter_id, subscriber_id)) if issue and issue.letter_id else None
@@ -104,7 +100,7 @@ def standing(session: Session, subscriber_id: int, slug: str) -> Ballot | NoBall
         comparison_id=stored.id,
         comparison=stored.record,
         week=issue.week,
-        is_open=issue.week == _newest_week(session),
+        is_open=issue.id == issues.begun(session, 1)[0].id,
         own=votes.of_reader(session, stored.id, subscriber_id),
         tally=votes.tallies(session, [stored.id])[stored.id],
         row=letter.row_key(subscriber_id),
@@ -154,11 +150,6 @@ def _within_limits(session: Session, subscriber_id: int, network: str | None, no
         return False
     counted_for = network_of(network)
     return not counted_for or limits.take(session, "votes of a network", counted_for, MOST_OF_A_NETWORK, PER, now)
-
-
-def _newest_week(session: Session) -> str | None:
-    """The newest issue that has begun to go out, also one that was called off in its midst."""
-    return session.exec(select(func.max(Issue.week)).where(col(Issue.letter_id).is_not(None))).one()
 
 
 def _left_out(session: Session, copy: Delivery) -> frozenset[str]:

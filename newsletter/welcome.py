@@ -12,10 +12,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
-from newsletter.db import lost_a_race, reading, writing
+from newsletter.db import committed, reading, writing
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import Delivery, StoredLetter
 from newsletter.delivery.send import send
@@ -40,7 +39,6 @@ CIRCLES: Final = {CONFIRM: NOT_YET, WELCOME: MEMBERS, LINK: KNOWN, ADDRESS: MOVI
 """Kind of letter -> whom it may go to."""
 
 PAGE = 200  # sign-ups read at a time
-TRIES = 3  # to attend to a sign-up, where another transaction is in its way
 ASK_EVERY: Final = timedelta(minutes=1)
 """How often the provider is asked about one letter of which copies are in doubt."""
 
@@ -172,18 +170,12 @@ def _attend(engine: Engine, desk: WelcomeDesk, clock: Callable[[], datetime]) ->
 
 
 def _attend_to_one(engine: Engine, desk: WelcomeDesk, sign_up_id: int, now: datetime) -> None:
-    for left in reversed(range(TRIES)):
-        try:
-            with writing(engine) as session:
-                wish = signup.attend(session, sign_up_id, now)
-                if wish:
-                    queue(session, desk, _KINDS[wish.asks], wish.subscriber_id, now)
-                session.commit()
-        except DBAPIError as error:
-            if not left or not lost_a_race(error):
-                raise
-        else:
-            return
+    def attend(session: Session) -> None:
+        wish = signup.attend(session, sign_up_id, now)
+        if wish:
+            queue(session, desk, _KINDS[wish.asks], wish.subscriber_id, now)
+
+    committed(engine, attend)
 
 
 def _unsettled(engine: Engine, *states: str) -> list[tuple[int, str]]:

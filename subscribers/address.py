@@ -47,6 +47,14 @@ def parse_address(written: str, *, to_write: bool = True) -> Address:
     return _ordinary(written) or _checked(written, to_write=to_write)
 
 
+def readable(written: str) -> Address | None:
+    """An address that is only looked for, as somebody else has written it; None for what is none."""
+    try:
+        return parse_address(written, to_write=False)
+    except ValueError:
+        return None
+
+
 def _ordinary(written: str) -> Address | None:
     """An address in plain ASCII without anything odd; None for every other, good or bad."""
     found = ORDINARY.fullmatch(written) if len(written) <= 2 * SHORT else None

@@ -4,6 +4,7 @@ Promises: a comparison loads as it was imported, word for word; saving the same 
 comparison printed of a tool is not touched by what a later one prints.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from newsletter.comparisons.record import MAX_SLUG, Comparison, Review, Tool, fo
 from newsletter.db import Table, one_of
 
 BATCH = 500  # comparisons in one query; SQLite takes at most 32766 values
+_SLUG = re.compile(r"[a-z0-9-]{1,200}")
+"""What a slug may be, and more; PostgreSQL refuses some other characters even to look for."""
 SHORT_SUFFIX, LONG_SUFFIX = 6, 32  # hexadecimal digits that tell namesakes apart
 
 
@@ -144,7 +147,9 @@ def load_many(session: Session, ids: Sequence[int]) -> list[Comparison]:
 
 
 def by_slug(session: Session, slug: str) -> Stored | None:
-    """The comparison that URLs name so."""
+    """The comparison that URLs name so; None where they name none."""
+    if not _SLUG.fullmatch(slug):
+        return None
     found = session.exec(select(ComparisonRow.id).where(ComparisonRow.slug == slug)).first()
     return None if found is None else Stored(found, load(session, found))
 

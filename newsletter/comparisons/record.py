@@ -210,7 +210,7 @@ class Comparison(_Record):
         """
         percent, panel = self.panel_ship(side), len(self.seats())
         ships = round(panel * percent / 100)
-        return ships if _whole_percent(ships, panel) == percent else None
+        return ships if whole_percent(ships, panel) == percent else None
 
 
 def reviewer_name(seat: str) -> str:
@@ -223,12 +223,12 @@ def derived_panel_ship(comparison: Comparison, tool: str) -> int | None:
     verdicts = [review.verdict for review in comparison.reviews if review.tool == tool]
     if not verdicts or None in verdicts:
         return None
-    return _whole_percent(verdicts.count("ship"), len(verdicts))
+    return whole_percent(verdicts.count("ship"), len(verdicts))
 
 
-def _whole_percent(part: int, whole: int) -> int:
-    """Halves up, as people round."""
-    return int(100 * part / whole + 0.5)
+def whole_percent(part: int, whole: int) -> int:
+    """A share, 0 to 100, halves up, as people round."""
+    return (200 * part + whole) // (2 * whole)
 
 
 def json_schema() -> str:

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func
 from sqlmodel import Field, Session, col, select
 
-from newsletter.comparisons.record import LEFT, RIGHT
+from newsletter.comparisons.record import LEFT, RIGHT, whole_percent
 from newsletter.db import Table, one_of, upsert
 
 BOTH: Final = "both"
@@ -62,10 +62,13 @@ class Tally:
         """How many have voted."""
         return self.left + self.right + self.both + self.neither
 
+    def would_ship(self, side: int) -> int:
+        """How many would ship a side's tool, alone or with the other one."""
+        return (self.left if side == LEFT else self.right) + self.both
+
     def ship(self, side: int) -> int | None:
         """The community ship of a side, 0 to 100: (that tool + both) / all, halves up; None while nobody has voted."""
-        alone = self.left if side == LEFT else self.right
-        return (200 * (alone + self.both) + self.all) // (2 * self.all) if self.all else None
+        return whole_percent(self.would_ship(side), self.all) if self.all else None
 
 
 def cast(session: Session, comparison_id: int, subscriber_id: int, choice: str, now: datetime) -> bool:

@@ -33,8 +33,7 @@ def vote_before(session: Session, week: Week) -> LastVote | None:
 
     Also on one that was called off in its midst: those who have it have voted. None where nobody has.
     """
-    begun = select(Issue).where(Issue.week < str(week), col(Issue.letter_id).is_not(None))
-    issue = session.exec(begun.order_by(col(Issue.week).desc())).first()
+    issue = next(iter(issues.begun(session, 1, week)), None)
     if issue is None or issue.id is None:
         return None
     ids = issues.comparison_ids(session, issue.id)

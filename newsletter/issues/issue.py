@@ -165,6 +165,15 @@ def sent(session: Session) -> list[Issue]:
     return list(session.exec(query))
 
 
+def begun(session: Session, most: int, before: Week | None = None) -> list[Issue]:
+    """At most so many issues that have begun to go out, the newest week first: of those before a week, or of all.
+
+    Also those that were called off in their midst.
+    """
+    query = select(Issue).where(col(Issue.letter_id).is_not(None)).order_by(col(Issue.week).desc()).limit(most)
+    return list(session.exec(query if before is None else query.where(Issue.week < str(before))))
+
+
 def find_sent(session: Session, week: Week) -> Issue | None:
     """The issue of a week that some readers have, so that its links work; None for any other.
 

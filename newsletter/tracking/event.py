@@ -39,6 +39,9 @@ KINDS: Final[Mapping[str, str]] = {
 }
 """Every kind of event, and what has happened."""
 
+BOUNCES: Final = (BOUNCED_HARD, BOUNCED_SOFT, FAILED)
+"""Kinds by which a copy that the provider took did not reach its reader, for now or for good."""
+
 ENGAGEMENT: Final = (OPENED, CLICKED)
 """Kinds that machines bring about as well as readers, and that are recorded only where that is switched on."""
 

@@ -25,7 +25,7 @@ from newsletter.delivery.ledger import ACCEPTED, TOTALS, Delivery, StoredLetter,
 from newsletter.tracking.event import BOUNCED_SOFT, CLICKED, DOOR, ENGAGEMENT, OPENED, Event
 from newsletter.tracking.scanners import RULES, label_alone
 from newsletter.tracking.store import StoredEvent
-from subscribers.address import Address, parse_address
+from subscribers.address import readable
 from subscribers.fingerprint import Erasure, Fingerprints, among
 from subscribers.subscriber import ERASED, Subscriber
 
@@ -164,7 +164,7 @@ def _adding_by_copy(*, sqlite: bool) -> Any:
 
 def _insert_by_address(session: Session, events: Sequence[Event], now: datetime) -> dict[str, _Stored]:
     """Store those that name no copy of ours, under whoever is at their address, unless they are known."""
-    addresses = {event.email: address for event in events if event.email and (address := _address(event.email))}
+    addresses = {event.email: address for event in events if event.email and (address := readable(event.email))}
     readers = _readers_at(session, {address.key for address in addresses.values()})
     letters = _letters_of(session, readers.values(), {event.message_id for event in events if event.message_id})
     fingerprints = Fingerprints(session)
@@ -270,10 +270,3 @@ def _label(event: Event) -> str | None:
 def _written(moment: datetime) -> str:
     """A moment as SQLite holds it: in UTC, without saying so."""
     return moment.astimezone(UTC).isoformat(" ", "microseconds").removesuffix("+00:00")
-
-
-def _address(email: str) -> Address | None:
-    try:
-        return parse_address(email, to_write=False)
-    except ValueError:
-        return None

@@ -17,20 +17,15 @@ from sqlmodel import Session, col, select
 from newsletter.delivery.ledger import UNTRACKED, StoredLetter
 from newsletter.tracking.bounces import alarms
 from newsletter.tracking.event import (
-    BOUNCED_HARD,
-    BOUNCED_SOFT,
+    BOUNCES,
     CLICKED,
     COMPLAINED,
     DELIVERED,
     ENGAGEMENT,
-    FAILED,
     KINDS,
     OPENED,
 )
 from newsletter.tracking.store import StoredEvent
-
-BOUNCES: Final = (BOUNCED_HARD, BOUNCED_SOFT, FAILED)
-"""Kinds of events by which a copy that the provider took did not reach its reader, for now or for good."""
 
 
 @dataclass(frozen=True)

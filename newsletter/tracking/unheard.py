@@ -10,10 +10,10 @@ from sqlmodel import Session, col, exists, select
 
 from newsletter.delivery.ledger import ACCEPTED, Delivery, StoredLetter
 from newsletter.issues.issue import Issue
-from newsletter.tracking.event import BOUNCED_HARD, BOUNCED_SOFT, DELIVERED, FAILED
+from newsletter.tracking.event import BOUNCES, DELIVERED
 from newsletter.tracking.store import StoredEvent
 
-OUTCOMES: Final = (DELIVERED, BOUNCED_HARD, BOUNCED_SOFT, FAILED)
+OUTCOMES: Final = (DELIVERED, *BOUNCES)
 """Kinds of which one is enough: what was to become of a copy is known."""
 
 Place = tuple[int, int]

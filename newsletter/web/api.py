@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect
 
 from newsletter import keys, outgoing
@@ -24,7 +24,7 @@ from newsletter.comparisons.complaints import complaints
 from newsletter.comparisons.importers import ImportFileError
 from newsletter.comparisons.record import Comparison
 from newsletter.comparisons.votes import Tally
-from newsletter.db import lost_a_race, reading, writing
+from newsletter.db import committed, reading, writing
 from newsletter.issues import issue as issues
 from newsletter.issues.week import Week
 from newsletter.keys import ApiKey
@@ -39,7 +39,6 @@ BELOW: Final = "/api/"
 MAX_BODY: Final = 1_000_000  # bytes; a comparison of eight long quotes is a hundredth of that
 MOST_WRONG: Final = 20  # keys that are not ours, of one network in PER
 PER: Final = timedelta(hours=1)
-ATTEMPTS: Final = 3  # at storing what others are storing, too
 MOST_DETAILS: Final = 50  # faults that are named; a long list of reviews may have one in each
 LONGEST_SHOWN: Final = 300  # characters of a place or a fault, which may be the sender's own
 
@@ -230,34 +229,22 @@ def _record(body: bytes) -> Comparison:
 
 def _save(site: Site, record: Comparison) -> Imported:
     """Store a comparison; again where another program has stored the same, or one of its tools, meanwhile."""
-    for left in reversed(range(ATTEMPTS)):
-        try:
-            with writing(site.engine) as session:
-                done = comparison.save(session, record, site.clock())
-                session.commit()
-        except DBAPIError as error:
-            if not left or not lost_a_race(error):
-                raise
-        except ValueError as error:
-            raise Refused(409, str(error)) from None
-        else:
-            return done
-    raise AssertionError("unreachable")
+    try:
+        return committed(site.engine, lambda session: comparison.save(session, record, site.clock()))
+    except ValueError as error:
+        raise Refused(409, str(error)) from None
 
 
 def _voted_on(record: Comparison, tally: Tally) -> IssueComparison:
-    would_ship = (tally.left + tally.both, tally.right + tally.both)
-    tools = []
-    for side, tool in enumerate(record.tools):
-        ours = tally.ship(side)
-        tools.append(
-            Voted(
-                name=tool.name,
-                panel_ship=record.panel_ship(side),
-                community_ship=tool.community_ship if ours is None else ours,
-                votes=would_ship[side],
-            )
+    tools = [
+        Voted(
+            name=tool.name,
+            panel_ship=record.panel_ship(side),
+            community_ship=votes.community(tally, side, tool.community_ship),
+            votes=tally.would_ship(side),
         )
+        for side, tool in enumerate(record.tools)
+    ]
     assert record.slug is not None  # the store's promise
     return IssueComparison(slug=record.slug, title=record.title, votes=tally.all, tools=tools)
 

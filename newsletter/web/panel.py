@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from newsletter.comparisons.record import LEFT, RIGHT, Comparison, Review, Tool, reviewer_name
+from newsletter.comparisons.record import LEFT, RIGHT, Comparison, Review, Tool, reviewer_name, whole_percent
 from newsletter.issues.retrospect import NO_SHARES, Share, Shares, changed, week_in_words
 
 
@@ -118,7 +118,7 @@ def panel(comparison: Comparison, around: Around, zone: ZoneInfo) -> Panel:
         title=comparison.title,
         categories=tuple(dict.fromkeys(tool.category for tool in comparison.tools)),
         sides=(_side(comparison, LEFT, around), _side(comparison, RIGHT, around)),
-        pairs=tuple(Pair(reviewer_name(seat), comparison.pair(seat)) for seat in comparison.seats()),
+        pairs=tuple(Pair(reviewer_name(seat), said) for seat, said in comparison.pairs().items()),
         vote=_vote(comparison, around.votes),
         published=None if at is None else at.astimezone(zone).date(),
         url=None if url is None else str(url),
@@ -154,7 +154,7 @@ def _vote(comparison: Comparison, votes: Mapping[str, int]) -> Vote | None:
     left, right = (tool.name for tool in comparison.tools)
     words = {"left": (left, "alone"), "right": (right, "alone")}
     choices = (
-        Choice(words.get(choice, ("", choice.capitalize())), number, (200 * number + count) // (2 * count))
+        Choice(words.get(choice, ("", choice.capitalize())), number, whole_percent(number, count))
         for choice, number in votes.items()
     )
     return Vote(count, tuple(choices))
