@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# One more than there are cores: many tests wait for processes of their own.
+# One more than there are cores: many tests wait for processes of their own. Whoever is done takes from who is not.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 INSTALLED := $(VENV)/installed
 
@@ -25,7 +25,7 @@ demo: $(INSTALLED) ## the main job from nothing, on sample data and the bundled 
 	$(BIN)/newsletter demo
 
 test: $(INSTALLED) ## all tests
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: $(INSTALLED) ## lint, format, types, who may import whom
 	$(BIN)/ruff check .
