@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 INSTALLED := $(VENV)/installed
 
-.PHONY: help install demo test check serve bench chaos lock schema golden clean
+.PHONY: help install demo test check serve bench chaos lock schema golden words clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -51,6 +51,16 @@ schema: $(INSTALLED) ## write docs/comparison.schema.json anew
 
 golden: $(INSTALLED) ## write the golden letters of the tests anew; look at the diff before committing
 	UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/rendering
+
+words: $(INSTALLED) ## bring the catalogs up to the words in code and templates; one only with DOMAIN=issue, notes or pages
+	for domain in $(or $(DOMAIN),issue notes pages); do \
+	  $(BIN)/pybabel --quiet extract -F locales/$$domain.cfg -k say -k many:1,2 --sort-output --no-location --omit-header \
+	    --no-wrap -o locales/$$domain.pot . && \
+	  for catalog in locales/*/$$domain.po; do \
+	    $(BIN)/pybabel --quiet update -i locales/$$domain.pot -o $$catalog -l $$(basename $$(dirname $$catalog)) \
+	      --no-wrap --no-fuzzy-matching --ignore-obsolete --omit-header || exit 1; \
+	  done; rm -f locales/$$domain.pot; \
+	done
 
 lock: ## resolve requirements.txt anew (with hashes, naming no host)
 	$(PYTHON) -m venv $(VENV)-lock

@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 from sqlalchemy import Engine
 
-from newsletter import migrations
+from newsletter import migrations, theme
 from newsletter.db import open_engine
 from newsletter.delivery import stopwatch
 from newsletter.delivery.ledger import BY_READER, TOTALS, UNTRACKED
@@ -74,7 +74,15 @@ class Assembly:
         tracked = {"TRACK_OPENS": settings.track_opens, "TRACK_CLICKS": settings.track_clicks}
         in_the_head |= {name: word for name, word in tracked.items() if word != "false"}
         return Rules(
-            masthead=Masthead(name=settings.name, postal_address=settings.postal_address, links=self.links),
+            masthead=Masthead(
+                name=settings.name,
+                postal_address=settings.postal_address,
+                links=self.links,
+                logo=settings.logo_text,
+                social=settings.social_links,
+                theme=theme.load(settings.theme),
+                language=settings.language,
+            ),
             zone=settings.zone,
             draft_at=settings.draft_at,
             send_at=settings.send_at,

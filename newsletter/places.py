@@ -10,7 +10,10 @@ _BUNDLED = _HERE / "bundled"
 _ROOT = _BUNDLED if _BUNDLED.is_dir() else _HERE.parent
 
 TEMPLATES = _ROOT / "templates"
-"""`letters/` (MJML and text) and `pages/` (HTML)."""
+"""`letters/` (MJML and text), `pages/` (HTML) and `themes/` (colours)."""
 
 MIGRATIONS = _ROOT / "migrations"
 """Alembic's folder."""
+
+LOCALES = _ROOT / "locales"
+"""A folder for each language but English, with its catalogs (gettext)."""

@@ -15,11 +15,14 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
+from newsletter import language
+from newsletter import theme as themes
 from newsletter.db import open_engine
 
 PREFIX = "NEWSLETTER_"
 DEVELOPMENT_KEY = "for development only: links signed with it can be forged by anyone"
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # seconds
+MOST_SOCIAL_LINKS = 6
 FASTEST = 1_000_000  # messages a second
 CALLS_IN_A_BATCH = 3  # most calls that one batch takes, one after the other: bodies go in parts of 45 MB
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -59,6 +62,25 @@ Tracking = Annotated[Literal["false", "totals", "true"], BeforeValidator(_tracki
 """Whether something that readers do with a letter is noted: not, how often, or by whom."""
 
 
+def _socials(value: Any) -> Any:
+    """What is written as `GitHub https://…, Mastodon https://…`."""
+    if not isinstance(value, str):
+        return value
+    links = []
+    for each in filter(None, (part.strip() for part in value.split(","))):
+        name, _, url = each.rpartition(" ")
+        if not (name.strip() and name.isprintable() and url.isprintable() and url.startswith("https://")):
+            raise ValueError("wants names and https addresses with commas between: GitHub https://github.com/you, …")
+        links.append((name.strip(), url))
+    if len(links) > MOST_SOCIAL_LINKS:
+        raise ValueError(f"wants at most {MOST_SOCIAL_LINKS} links")
+    return tuple(links)
+
+
+Socials = Annotated[tuple[tuple[str, str], ...], NoDecode, BeforeValidator(_socials)]
+"""Names and addresses of where else one can be found."""
+
+
 class Settings(BaseSettings):
     """Every setting, with its default. `.env.example` has a line on each."""
 
@@ -70,6 +92,10 @@ class Settings(BaseSettings):
     base_url: str = "http://127.0.0.1:8000"
     secret_key: SecretStr = SecretStr(DEVELOPMENT_KEY)
     name: str = Field(default="Weekly AI Tool Verdicts", min_length=1, max_length=80)
+    logo_text: str | None = Field(default=None, max_length=40)
+    social_links: Socials = ()
+    theme: str = "harbour"
+    language: str = language.ENGLISH
     timezone: str = "UTC"
     provider: Literal["outbox", "postmark", "smtp"] = "outbox"
     outbox_dir: str = "outbox"
@@ -154,6 +180,24 @@ class Settings(BaseSettings):
     def _one_line(cls, value: str) -> str:
         if not value.isprintable() or not value.strip():
             raise ValueError("wants one line of text")
+        return value
+
+    @field_validator("logo_text")
+    @classmethod
+    def _a_logo(cls, value: str | None) -> str | None:
+        return value if value is None else cls._one_line(value)
+
+    @field_validator("theme")
+    @classmethod
+    def _known_theme(cls, value: str) -> str:
+        themes.load(value)
+        return value
+
+    @field_validator("language")
+    @classmethod
+    def _known_language(cls, value: str) -> str:
+        if value not in language.available():
+            raise ValueError(f"wants one of {', '.join(language.available())}")
         return value
 
     @field_validator("webhook_username", "webhook_password")

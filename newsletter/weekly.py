@@ -158,6 +158,8 @@ def edition(
         earlier=tuple(earlier),
         last_vote=retrospect.read(issue.last_vote),
         counts_clicks=rules.clicks != UNTRACKED,
+        note=issue.note,
+        language=rules.masthead.language,
         previous_subject=before,
     )
 

@@ -40,6 +40,8 @@ class SignUp(Table, table=True):
     """Which form."""
     words: str
     words_version: str
+    language: str | None = None
+    """Of the page with the form, where it is not the newsletter's own."""
     network: str | None = None
     user_agent: str | None = None
     at: datetime

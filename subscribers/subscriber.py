@@ -59,6 +59,8 @@ class Subscriber(Table, table=True):
     """When the subscriber came into this status, UTC."""
     paused_until: datetime | None = None
     """When a rest ends, UTC; null while paused: when the reader says so."""
+    language: str | None = None
+    """The language that the reader has chosen (ISO 639); null for the newsletter's own."""
     muted: str = NOTHING_MUTED
     """The categories that the reader does not want, as a sorted JSON array of their names."""
 

@@ -23,7 +23,9 @@ class Variant(Table, table=True):
     letter_id: int = Field(primary_key=True, foreign_key="letters.id")
     number: int = Field(primary_key=True)
     without: str
-    """What of the letter it leaves out, as a sorted JSON array of names; unique in the letter."""
+    """What of the letter it leaves out, as a sorted JSON array of names."""
+    language: str | None = None
+    """Whose words it has (ISO 639); null for those of the letter itself. With `without` unique in the letter."""
     subject: str
     preheader: str
     html: str

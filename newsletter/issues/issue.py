@@ -89,6 +89,8 @@ class Issue(Table, table=True):
     own_subject: str | None = None
     """An editor's; it overrules the made one."""
     own_preheader: str | None = None
+    note: str | None = None
+    """What the editor says above the comparisons, in Markdown."""
     send_at: datetime
     """When it is to go out, UTC."""
     previewed_digest: str | None = None

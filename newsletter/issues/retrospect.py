@@ -9,6 +9,8 @@ from typing import Annotated, Final
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from newsletter.language import Speech
+
 MOST: Final = 6
 """Comparisons of the issue before whose vote is told, the most voted first."""
 
@@ -73,7 +75,9 @@ def changed(share: Share | None, percent: int) -> Share | None:
     return None if share is None or share.percent == percent else share
 
 
-def week_in_words(week: str, beside: str) -> str:
+def week_in_words(say: Speech, week: str, beside: str) -> str:
     """A week beside another one: "week 46", and "week 52 of 2025" in another year."""
     year, number = week.split("-W")
-    return f"week {int(number)}" + ("" if beside.startswith(year) else f" of {year}")
+    if beside.startswith(year):
+        return say("week {number}", number=int(number))
+    return say("week {number} of {year}", number=int(number), year=year)

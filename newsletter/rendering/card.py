@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from newsletter.comparisons.record import LEFT, RIGHT, Comparison, Review, Verdict, reviewer_name
 from newsletter.issues.retrospect import NO_SHARES, Share, changed, week_in_words
+from newsletter.language import ENGLISH, ISSUE, speech
 from newsletter.rendering.armour import isolate
 from newsletter.rendering.edition import Edition
 from newsletter.rendering.excerpt import excerpt
@@ -138,7 +139,7 @@ def _side(comparison: Comparison, side: int, earlier: Share | None, week: str, l
         price=excerpt(tool.entry_price, PRICE),
         percent=percent,
         ships=comparison.heads(side),
-        was=f"{was.percent}% in {week_in_words(was.week, week)}" if was else None,
+        was=f"{was.percent}% in {week_in_words(speech(ENGLISH, ISSUE), was.week, week)}" if was else None,
         readers=tool.community_ship,
         vote=label,
     )

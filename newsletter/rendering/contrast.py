@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from newsletter.rendering.elements import Element, parse
-
-LEAST = 4.5
-"""Contrast for any text, although WCAG is content with 3 for large ones."""
+from newsletter.theme import LEAST, ratio
 
 MODES = ("light", "dark")
 
@@ -60,20 +58,6 @@ def contrast_findings(html: str) -> list[str]:
             for problem in _problems(look):
                 findings[f"{problem} in {mode} mode: {text[:40]!r}"] = None
     return list(findings)
-
-
-def ratio(colour: str, ground: str) -> float:
-    """Contrast of two colours (`#rrggbb`), 1 to 21."""
-    darker, lighter = sorted((_luminance(colour), _luminance(ground)))
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    weighted = 0.0
-    for start, weight in ((1, 0.2126), (3, 0.7152), (5, 0.0722)):
-        value = int(colour[start : start + 2], 16) / 255
-        weighted += weight * (value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4)
-    return weighted
 
 
 def _problems(look: _Look) -> Iterator[str]:

@@ -3,12 +3,14 @@
 The same edition gives the same bytes on any day and any machine: no clock, no settings, no database.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from newsletter.comparisons.record import Comparison
 from newsletter.issues.retrospect import LastVote, Shares
+from newsletter.language import ENGLISH
 from newsletter.links import Links
+from newsletter.theme import Theme, load
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,14 @@ class Masthead:
     postal_address: str
     """Where the sender can be reached by post, on one line; the law asks for it."""
     links: Links
+    logo: str | None = None
+    """What stands in place of a logo; the name, where it is None."""
+    social: tuple[tuple[str, str], ...] = ()
+    """Where else we can be found: names and https addresses."""
+    theme: Theme = field(default_factory=lambda: load("harbour"))
+    """All colours."""
+    language: str = ENGLISH
+    """The newsletter's own language (ISO 639): that of its comparisons, and of readers who have chosen none."""
 
 
 @dataclass(frozen=True)
@@ -41,5 +51,9 @@ class Edition:
     """How readers voted on the issue before."""
     counts_clicks: bool = False
     """Whether it is noted who follows its links, so that it needs one that no person follows."""
+    note: str | None = None
+    """What the editor says above the comparisons, in Markdown."""
+    language: str = ENGLISH
+    """Of our own words in it; what comparisons and editors say stays as they said it."""
     previous_subject: str | None = None
     """The subject of the issue before: mail clients would fold two letters with one subject into one."""

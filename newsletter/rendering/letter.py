@@ -11,7 +11,9 @@ from functools import cache
 from typing import Final
 
 from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
 
+from newsletter.language import ISSUE, filled, speech
 from newsletter.message import Letter
 from newsletter.places import TEMPLATES
 from newsletter.rendering import plain_text
@@ -33,18 +35,32 @@ def render(edition: Edition, without: AbstractSet[str] = frozenset()) -> Letter:
     if all(comparison.slug in without for comparison in edition.comparisons):
         raise ValueError(f"the edition of {edition.week} has no comparisons")
     shown = page(edition, without)
+    template = environment(edition.language, ISSUE).get_template(TEMPLATE)
     subject, preheader = envelope(edition, without)
     return Letter(
         subject=in_text(clean(subject)),
         preheader=in_text(clean(preheader)),
-        html=compile_mjml(environment().get_template(TEMPLATE).render(page=shown)),
+        html=compile_mjml(template.render(page=shown, p=edition.masthead.theme)),
         text=plain_text.issue(shown),
     )
 
 
 @cache
-def environment() -> Environment:
-    """The templates of letters. Every text that they print is escaped by `armour.in_html`; unknown names raise."""
+def environment(language: str, domain: str) -> Environment:
+    """The templates of letters, in a language. Every text that they print is escaped by `armour.in_html`.
+
+    `_("… {name} …", name=…)` and `many("{count} …", "{count} …", number)` print sentences of the domain's catalog;
+    `say` is its `language.Speech`. Names that are unknown raise.
+    """
+    say = speech(language, domain)
+
+    def sentence(text: str, **values: object) -> Markup:
+        return Markup(filled(say.translated(text), values, escaped))  # noqa: S704 - all of it is escaped
+
+    def many(one: str, other: str, count: int, **values: object) -> Markup:
+        told = {"count": say.number(count), **values}
+        return Markup(filled(say.counted(one, other, count), told, escaped))  # noqa: S704 - all of it is escaped
+
     made = Environment(
         loader=DictLoader(templates()),
         autoescape=True,
@@ -55,7 +71,13 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(isolate=isolate, in_words=in_words)
+    made.globals.update(_=sentence, many=many, say=say)
     return made
+
+
+def escaped(value: object) -> str:
+    """A value as it stands in HTML; Markup is HTML already."""
+    return str(in_html(value if isinstance(value, Markup) else str(value)))
 
 
 @cache

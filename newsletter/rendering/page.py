@@ -12,6 +12,7 @@ from newsletter.comparisons.record import LEFT, RIGHT
 from newsletter.issues.retrospect import LastVote, Result, week_in_words
 from newsletter.issues.subject import preheader_line, subject_line
 from newsletter.issues.week import Week
+from newsletter.language import ISSUE, Speech, speech
 from newsletter.rendering.armour import isolate
 from newsletter.rendering.card import Card, cards
 from newsletter.rendering.edition import Edition
@@ -29,7 +30,6 @@ CHOICES = ("left", "right")
 
 NO_BREAK = "\u00a0"
 
-_MONTHS = "January,February,March,April,May,June,July,August,September,October,November,December".split(",")  # noqa: SIM905
 _WORDS = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve"]
 
 
@@ -86,7 +86,7 @@ def page(edition: Edition, without: AbstractSet[str] = frozenset()) -> Page:
     subject, preheader = envelope(edition, without)
     return Page(
         name=excerpt(masthead.name, MASTHEAD_NAME),
-        when=when(edition.week, edition.first_day),
+        when=when(speech(edition.language, ISSUE), edition.week, edition.first_day),
         subject=excerpt(subject, SUBJECT),
         preheader=excerpt(preheader, PREHEADER),
         headline=headline(shown[0]),
@@ -117,7 +117,8 @@ def _left(edition: Edition, without: AbstractSet[str]) -> tuple[Card, ...]:
 
 
 def _vote(edition: Edition, last: LastVote) -> Vote:
-    week = week_in_words(last.week, edition.week)
+    say = speech(edition.language, ISSUE)
+    week = week_in_words(say, last.week, edition.week)
     is_last = last.week == str(Week.parse(edition.week).before())
     return Vote(
         heading="Last week’s vote" if is_last else f"The vote of {week}",
@@ -174,18 +175,7 @@ def in_words(number: int) -> str:
     return _WORDS[number] if number < len(_WORDS) else str(number)
 
 
-def when(week: str, first_day: date) -> str:
+def when(say: Speech, week: str, first_day: date) -> str:
     """A week for people: "Week 47 · 16–22 November 2026"."""
-    return f"Week {int(week[-2:])} · {day_range(first_day)}"
-
-
-def day_range(first: date) -> str:
-    """The seven days from `first` on: "16–22 November 2026"."""
-    last = first + timedelta(days=6)
-    start = str(first.day)
-    if first.month != last.month:
-        start += f" {_MONTHS[first.month - 1]}"
-    if first.year != last.year:
-        start += f" {first.year}"
-    dash = "–" if start.isdigit() else " – "
-    return f"{start}{dash}{last.day} {_MONTHS[last.month - 1]} {last.year}"
+    days = say.days(first_day, first_day + timedelta(days=6))
+    return say("Week {number} · {days}", number=int(week[-2:]), days=days)

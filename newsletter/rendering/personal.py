@@ -6,6 +6,7 @@ differs between readers is left as merge fields (`note.FIELDS`).
 
 from functools import lru_cache
 
+from newsletter.language import NOTES
 from newsletter.message import Letter
 from newsletter.rendering import plain_text
 from newsletter.rendering.armour import in_text
@@ -25,7 +26,9 @@ def render_personal(kind: str, masthead: Masthead, latest: Latest | None = None)
     return Letter(
         subject=in_text(shown.subject),
         preheader=in_text(shown.preheader),
-        html=compile_mjml(environment().get_template("note.mjml").render(note=shown)),
+        html=compile_mjml(
+            environment(masthead.language, NOTES).get_template("note.mjml").render(note=shown, p=masthead.theme)
+        ),
         text=_text(shown),
     )
 

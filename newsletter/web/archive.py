@@ -20,6 +20,7 @@ from newsletter.issues import history
 from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue, IssueComparison
 from newsletter.issues.week import Week
+from newsletter.language import Speech
 from newsletter.rendering.page import page as letter_page
 from newsletter.rendering.page import when as week_in_words
 from newsletter.web.answers import answers
@@ -97,7 +98,7 @@ def one_comparison(request: Request, site: Here, slug: str) -> Response:
         "comparison.html",
         panel=shown,
         week=issue.week,
-        when=_when(issue.week),
+        when=_when(site.say_of_issues, issue.week),
         in_full=in_full,
         canonical=site.assembly.links.comparison(slug),
     )
@@ -118,7 +119,7 @@ def _entries(session: Session, site: Site) -> list[Entry]:
     return [
         Entry(
             week=issue.week,
-            when=_when(issue.week),
+            when=_when(site.say_of_issues, issue.week),
             subject=issue.subject_line,
             sent=issue.sent_at.astimezone(zone).date() if issue.sent_at else None,
             comparisons=counts[issue.week],
@@ -154,5 +155,5 @@ def _panels(session: Session, site: Site, week: str, ids: Sequence[int], records
     return made
 
 
-def _when(week: str) -> str:
-    return week_in_words(week, Week.parse(week).first_day())
+def _when(say: Speech, week: str) -> str:
+    return week_in_words(say, week, Week.parse(week).first_day())

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from newsletter.comparisons.record import LEFT, RIGHT, Comparison, Review, Tool, reviewer_name, whole_percent
 from newsletter.issues.retrospect import NO_SHARES, Share, Shares, changed, week_in_words
+from newsletter.language import ENGLISH, ISSUE, speech
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,11 @@ def _side(comparison: Comparison, side: int, around: Around) -> Side:
 
 
 def _elsewhere(share: Share | None, week: str) -> Elsewhere | None:
-    return None if share is None else Elsewhere(share.percent, share.week, week_in_words(share.week, week))
+    return (
+        None
+        if share is None
+        else Elsewhere(share.percent, share.week, week_in_words(speech(ENGLISH, ISSUE), share.week, week))
+    )
 
 
 def _vote(comparison: Comparison, votes: Mapping[str, int]) -> Vote | None:

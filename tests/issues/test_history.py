@@ -10,6 +10,7 @@ from newsletter.issues import history
 from newsletter.issues import issue as issues
 from newsletter.issues.retrospect import Share, read, week_in_words, written
 from newsletter.issues.week import Week
+from newsletter.language import ENGLISH, ISSUE, speech
 from tests.issues.test_what_readers_have import make
 from tests.newsroom import IN_W46, IN_W47, W46, W47, W48, publish, subscribe
 
@@ -108,4 +109,7 @@ def test_a_vote_of_no_voters_is_not_told() -> None:
 
 
 def test_a_week_of_another_year_names_it() -> None:
-    assert [week_in_words(week, "2026-W02") for week in ("2026-W01", "2025-W52")] == ["week 1", "week 52 of 2025"]
+    assert [week_in_words(speech(ENGLISH, ISSUE), week, "2026-W02") for week in ("2026-W01", "2025-W52")] == [
+        "week 1",
+        "week 52 of 2025",
+    ]

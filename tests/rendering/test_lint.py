@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from newsletter.message import Letter
-from newsletter.rendering.contrast import ratio
 from newsletter.rendering.letter import render
 from newsletter.rendering.lint import lint
 from newsletter.rendering.size import MOST_BYTES, fits, size_after_filling
+from newsletter.theme import ratio
 from tests.rendering.samples import edition, lead, others
 
 CLEAN = render(edition(lead(), *others()[:1]))

@@ -174,8 +174,8 @@ def test_pages_that_an_upgrade_brings_do_not_meet_the_old_program(
     assembly: Assembly, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pages = tmp_path / "pages"
-    shutil.copytree(site.PAGES, pages)
-    monkeypatch.setattr(site, "PAGES", pages)
+    shutil.copytree(site.FOLDER, pages)
+    monkeypatch.setattr(site, "FOLDER", pages)
     client = browser(assembly)
     assert client.get("/subscribe").status_code == 200
     for each in pages.glob("*.html"):

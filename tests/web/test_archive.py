@@ -334,7 +334,7 @@ def test_pages_are_sound(client: TestClient, assembly: Assembly) -> None:
         assert levels[0] == 1
         assert levels.count(1) == 1
         assert all(after <= before + 1 for before, after in pairwise(levels))
-        assert page.named("html") == [{"lang": "en"}]
+        assert page.named("html") == [{"lang": "en", "dir": "ltr"}]
         assert [attributes.get("id") for attributes in page.named("main")] == ["content"]
         assert any(link.get("href") == "#content" for link in page.named("a"))
         ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
