@@ -37,8 +37,9 @@ serve: $(INSTALLED) ## the web pages on http://127.0.0.1:8000
 	$(BIN)/newsletter db upgrade
 	$(BIN)/newsletter serve
 
-bench: $(INSTALLED) ## speed, bytes and memory of a send, of an import and of what comes back, as tables
+bench: $(INSTALLED) ## speed, bytes and memory of a send, of variants, of an import and of what comes back, as tables
 	$(BIN)/python -m benchmarks.send
+	$(BIN)/python -m benchmarks.letters
 	$(BIN)/python -m benchmarks.imports
 	$(BIN)/python -m benchmarks.events
 

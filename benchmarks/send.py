@@ -27,7 +27,7 @@ from rich.table import Table
 from sqlalchemy import insert, text
 
 from benchmarks.sender import WEEK, counted_compiler
-from newsletter import demo, weekly
+from newsletter import approving, demo, weekly
 from newsletter.assembly import assemble
 from newsletter.comparisons.categories import categories_of
 from newsletter.comparisons.importers import import_paths
@@ -169,8 +169,8 @@ def _prepare(url: str, readers: int, mutings: int) -> int:
         with writing(assembly.engine) as session:
             import_paths(session, [demo.SAMPLE / "comparisons.jsonl"], None, now)
             weekly.draft(session, assembly.rules, WEEK, now)
-            weekly.preview(session, assembly.rules, WEEK)
-            issue = weekly.approve(session, assembly.rules, WEEK, now)
+            approving.preview(session, assembly.rules, WEEK)
+            issue = approving.approve(session, assembly.rules, WEEK, now)
             ways = _ways_of_muting(weekly.comparisons_of(session, issue), mutings)
             session.commit()
         with assembly.engine.begin() as connection:

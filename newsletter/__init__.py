@@ -2,7 +2,8 @@
 
 Read in this order:
 
-* `weekly`: the main use case: draft, preview and approve one week's issue
+* `weekly`: the main use case: one week's issue is drafted and edited
+* `approving`: what an editor looks at and approves, and whether it still is what was approved
 * `outgoing`: how an approved issue goes out: send, go on, reconcile
 * `welcome`: letters to one person: confirm, welcome, your own page, your new address
 * `wording`: the words to which readers agree

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import requests
 
-from newsletter import outgoing, weekly
+from newsletter import approving, outgoing, weekly
 from newsletter.assembly import Assembly, assemble
 from newsletter.comparisons.importers import import_paths
 from newsletter.db import reading, writing
@@ -105,8 +105,8 @@ def _send_week(assembly: Assembly, week: Week) -> DemoWeek:
     drafted_at = week.slot_after(rules.draft_at, rules.zone)
     with writing(assembly.engine) as session:
         weekly.draft(session, rules, week, drafted_at)
-        weekly.preview(session, rules, week)
-        issue = weekly.approve(session, rules, week, drafted_at)
+        approving.preview(session, rules, week)
+        issue = approving.approve(session, rules, week, drafted_at)
         session.commit()
     outgoing.send_due(assembly.engine, rules, assembly.post, Run(clock=lambda: slot))
     with reading(assembly.engine) as session:

@@ -52,6 +52,7 @@ def dossier(session: Session, subscriber_id: int) -> dict[str, Any]:
         "status": reader.status,
         "since": _iso(reader.since),
         "paused_until": _iso(reader.paused_until),
+        "language": reader.language,
         "muted_categories": reader.muted_categories,
         "consent": [_step(step) for step in consent.history(session, subscriber_id)],
         "suppressions": [_suppression(one) for one in suppressions],
@@ -94,6 +95,7 @@ def _sign_up(one: SignUp) -> dict[str, Any]:
         "source": one.source,
         "words": one.words,
         "words_version": one.words_version,
+        "language": one.language,
         "network": one.network,
         "user_agent": one.user_agent,
     }

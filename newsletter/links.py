@@ -16,6 +16,10 @@ class Links:
         """The front page."""
         return f"{self.base_url}/"
 
+    def issues(self) -> str:
+        """The list of all issues."""
+        return f"{self.base_url}/issues"
+
     def issue(self, week: str) -> str:
         """A sent issue in the archive, by its ISO week (`2026-W47`)."""
         return f"{self.base_url}/issues/{week}"
@@ -24,9 +28,29 @@ class Links:
         """The full panel of one comparison."""
         return f"{self.base_url}/comparisons/{slug}"
 
+    def tool(self, slug: str) -> str:
+        """All verdicts on one tool."""
+        return f"{self.base_url}/tools/{slug}"
+
     def subscribe(self) -> str:
         """Where the sign-up form is, and where it posts to."""
         return f"{self.base_url}/subscribe"
+
+    def box(self) -> str:
+        """The sign-up form alone, for a frame on another site's page."""
+        return f"{self.base_url}/subscribe/box"
+
+    def atom(self) -> str:
+        """The newest issues as an Atom feed."""
+        return f"{self.base_url}/feed.xml"
+
+    def json_feed(self) -> str:
+        """The same as a JSON Feed."""
+        return f"{self.base_url}/feed.json"
+
+    def sitemap(self) -> str:
+        """All pages that anyone may read, for search engines."""
+        return f"{self.base_url}/sitemap.xml"
 
     def confirm(self, token: str) -> str:
         """Where one reader confirms; tokens are URL-safe already."""

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from newsletter import asking, numbers, steering
+from newsletter.approving import approve, as_approved, look_over, readership, variant_of
 from newsletter.db import reading, writing
 from newsletter.delivery import doubts, ledger, variants
 from newsletter.delivery.ledger import Accounting, StoredLetter
@@ -24,8 +25,7 @@ from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue
 from newsletter.issues.week import Week
 from newsletter.post import Post
-from newsletter.rendering.letter import render
-from newsletter.weekly import CannotDo, Rules, approve, as_approved, look_over, readership, require
+from newsletter.weekly import CannotDo, Rules, require
 from subscribers.preferences import wake
 
 _AN_EDITORS_TURN: Final = (issues.PAUSED, issues.HELD, issues.CANCELLED)
@@ -146,7 +146,7 @@ def status(
 ) -> dict[str, Any]:
     """The accounting of an issue, what came back of it and what an editor can decide, as `issues status --json` has it.
 
-    `changes`: what has changed since it was approved (`weekly.changes_since_approval`). `told`: whether the provider
+    `changes`: what has changed since it was approved (`approving.changes_since_approval`). `told`: whether the provider
     tells what becomes of letters (`Provider.keeps_history`); where it does not, what nobody recorded is None.
     """
     counted = numbers.of_issue(session, issue, told=told)
@@ -189,12 +189,13 @@ def _start(session: Session, rules: Rules, issue: Issue, now: datetime) -> int:
         )
     whole, letter = as_approved(session, rules, issue)
     wake(session, now)
-    plan = readership(session, whole.comparisons)
+    plan = readership(session, rules, whole.comparisons)
     stored = ledger.store(session, letter, issue.week, now)
     stored.left_out = plan.left_out
     stored.opens, stored.clicks = rules.opens, rules.clicks
     for number, selection in enumerate(plan.selections, start=1):
-        variants.freeze(session, stored, number, render(whole, selection.without), selection.without)
+        letter = variant_of(whole, selection)
+        variants.freeze(session, stored, number, letter, selection.without, selection.language)
     if not ledger.draw_up(session, stored, plan.number_of):
         raise CannotDo(_why_nobody(issue.week, plan.left_out))
     issues.move(issue, issues.SENDING)

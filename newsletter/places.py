@@ -10,7 +10,7 @@ _BUNDLED = _HERE / "bundled"
 _ROOT = _BUNDLED if _BUNDLED.is_dir() else _HERE.parent
 
 TEMPLATES = _ROOT / "templates"
-"""`letters/` (MJML and text), `pages/` (HTML) and `themes/` (colours)."""
+"""`letters/` (MJML), `pages/` and `previews/` (HTML), and `themes/` (colours)."""
 
 MIGRATIONS = _ROOT / "migrations"
 """Alembic's folder."""

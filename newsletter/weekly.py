@@ -1,15 +1,13 @@
-"""How is the week's issue made? Draft, look, approve. (`outgoing` sends it.)
+"""How is the week's issue made? Draft it, edit it, give it its time. (`approving` approves it, `outgoing` sends it.)
 
-Every function works inside the caller's transaction and takes `now`. What an editor approved is bound by its digest and
-by what it is made of: where either differs later (a comparison changed, a template, a setting that shows), it is not
-sent, and what has changed is named.
+Every function works inside the caller's transaction and takes `now`. An issue is never longer than a letter may be, in
+whatever language it is read.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -18,7 +16,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from newsletter.comparisons import comparison
-from newsletter.comparisons.categories import categories_of, category_key, muted_among
 from newsletter.comparisons.record import Comparison
 from newsletter.db import writing
 from newsletter.delivery.ledger import UNTRACKED
@@ -28,15 +25,13 @@ from newsletter.issues.issue import Issue
 from newsletter.issues.ordering import Candidate, lead_first, oldest_first
 from newsletter.issues.retrospect import Shares
 from newsletter.issues.subject import MAX_PREHEADER, MAX_SUBJECT, preheader_line, subject_line
-from newsletter.issues.variants import Plan, plan
 from newsletter.issues.week import Slot, Week
+from newsletter.language import ISSUE, available, speech
 from newsletter.message import Letter
+from newsletter.rendering import markdown
 from newsletter.rendering.edition import Edition, Masthead
-from newsletter.rendering.ingredients import changes, in_short, ingredients, written
 from newsletter.rendering.letter import render
-from newsletter.rendering.lint import lint
 from newsletter.rendering.size import fits
-from subscribers import audience
 
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]")
 """Controls, what turns the direction of all that follows, and halves of characters: nothing that a subject may hold."""
@@ -87,7 +82,7 @@ def draft(session: Session, rules: Rules, week: Week, now: datetime, *, first: b
     known = None if first else issues.find(session, week)
     called_off = known is not None and known.state == issues.CANCELLED and known.letter_id is None
     if known and known.state != issues.DRAFT and not called_off:
-        raise CannotDo(f"issue {week} is {known.state}; only a draft can be drafted anew{_way_on(known)}")
+        raise CannotDo(f"issue {week} is {known.state}; only a draft can be drafted anew{way_on(known)}")
     candidates = _candidates(session, issues.available(session, week.end(rules.zone), known.id if known else None))
     if not candidates:
         if known and not called_off:
@@ -145,9 +140,17 @@ def comparisons_of(session: Session, issue: Issue) -> list[Comparison]:
 
 
 def edition(
-    rules: Rules, issue: Issue, records: Sequence[Comparison], earlier: Sequence[Shares] = (), before: str | None = None
+    rules: Rules,
+    issue: Issue,
+    records: Sequence[Comparison],
+    earlier: Sequence[Shares] = (),
+    before: str | None = None,
+    language: str | None = None,
 ) -> Edition:
-    """What a letter of these comparisons is made of: what was said of their tools earlier, and the subject before."""
+    """What a letter of these comparisons is made of: what was said of their tools earlier, and the subject before.
+
+    `language`: of our own words in it (ISO 639); None for the newsletter's own.
+    """
     return Edition(
         week=issue.week,
         first_day=Week.parse(issue.week).first_day(),
@@ -159,9 +162,20 @@ def edition(
         last_vote=retrospect.read(issue.last_vote),
         counts_clicks=rules.clicks != UNTRACKED,
         note=issue.note,
-        language=rules.masthead.language,
+        language=language or rules.masthead.language,
         previous_subject=before,
     )
+
+
+def in_language(whole: Edition, language: str | None) -> Edition:
+    """The same edition with our own words in another language; None: as it is."""
+    return replace(whole, language=language) if language else whole
+
+
+def fits_in_any_language(whole: Edition) -> bool:
+    """Whether no reader's copy is cut off, in whatever language they read it."""
+    own = whole.language
+    return all(fits(render(in_language(whole, code))) for code in sorted(available(), key=lambda code: code != own))
 
 
 def manuscript(session: Session, rules: Rules, issue: Issue) -> Edition:
@@ -170,7 +184,7 @@ def manuscript(session: Session, rules: Rules, issue: Issue) -> Edition:
     Raises CannotDo for one that was called off before it began: it has given its comparisons back.
     """
     if not (records := comparisons_of(session, issue)):
-        raise CannotDo(f"issue {issue.week} is {issue.state}, and there is nothing in it{_way_on(issue)}")
+        raise CannotDo(f"issue {issue.week} is {issue.state}, and there is nothing in it{way_on(issue)}")
     previous = issues.before(session, Week.parse(issue.week))
     assert issue.id is not None  # it was read from the database
     earlier = history.earlier(session, issue.week, issues.comparison_ids(session, issue.id))
@@ -182,91 +196,6 @@ def compose(session: Session, rules: Rules, issue: Issue) -> Letter:
     return render(manuscript(session, rules, issue))
 
 
-def readership(session: Session, comparisons: Sequence[Comparison]) -> Plan:
-    """Who would get what of an issue with these comparisons, if it went out now."""
-    return plan(comparisons, audience.mutings(session))
-
-
-def left_without(comparisons: Sequence[Comparison], muted: Collection[str], week: Week) -> frozenset[str]:
-    """What a reader is not sent of an issue who has muted these categories: slugs; none where nothing is muted.
-
-    Raises CannotDo for a category that none of the comparisons has, and where nothing would be left.
-    """
-    known = categories_of(comparisons)
-    if strange := [name for name in muted if category_key(name) not in map(category_key, known)]:
-        raise CannotDo(f"nothing in issue {week} is in the category {strange[0]!r}; there are: {', '.join(known)}")
-    without = muted_among(comparisons, muted)
-    if without and len(without) == len(comparisons):
-        raise CannotDo(
-            f"nothing is left of issue {week} for a reader who has muted {', '.join(muted)}: no letter goes out"
-        )
-    return without
-
-
-def preview(session: Session, rules: Rules, week: Week) -> Letter:
-    """Render an issue for an editor's eyes, and remember its digest as the one that was looked at. Raises CannotDo."""
-    issue = require(session, week)
-    letter = compose(session, rules, issue)
-    issue.previewed_digest = letter.digest
-    session.add(issue)
-    return letter
-
-
-def approve(session: Session, rules: Rules, week: Week, now: datetime) -> Issue:
-    """Bind an editor's approval to the letter that was previewed, and to all that it is made of.
-
-    Of a draft, or of an issue that was held before it began. Raises CannotDo for any other, where it has changed since
-    the preview, and where `lint` finds something.
-    """
-    issue = require(session, week)
-    if issue.state not in (issues.DRAFT, issues.HELD) or issue.letter_id is not None:
-        raise CannotDo(f"issue {week} is {issue.state}; only a draft can be approved{_way_on(issue)}")
-    whole = manuscript(session, rules, issue)
-    letter = render(whole)
-    if issue.previewed_digest not in (None, letter.digest):
-        raise CannotDo(f"issue {week} has changed since it was previewed; look at `issues preview {week}` again")
-    _refuse_unfit(session, whole, letter)
-    _refuse_same_subject(session, issue)
-    issues.move(issue, issues.APPROVED)
-    issue.digest = letter.digest
-    issue.approved_of = written(ingredients(whole, rules.shown))
-    issue.approved_at = now
-    issue.held_because = None
-    session.add(issue)
-    return issue
-
-
-def changes_since_approval(session: Session, rules: Rules, issue: Issue) -> list[str]:
-    """What has changed since an issue was approved, a clause each: its send will be refused, naming these.
-
-    None where it may go out as it stands, where nobody has approved it, and where it is frozen because it has begun.
-    """
-    if issue.digest is None or issue.letter_id is not None:
-        return []
-    whole = manuscript(session, rules, issue)
-    return _made_otherwise(issue, rules, whole) or _rendered_otherwise(issue, render(whole))
-
-
-def as_approved(session: Session, rules: Rules, issue: Issue) -> tuple[Edition, Letter]:
-    """An approved issue's manuscript and letter. Raises CannotDo, naming what has changed since the approval."""
-    whole = manuscript(session, rules, issue)
-    _refuse_changed(issue, _made_otherwise(issue, rules, whole))
-    letter = render(whole)
-    _refuse_changed(issue, _rendered_otherwise(issue, letter))
-    return whole, letter
-
-
-def unapprove(session: Session, week: Week) -> Issue:
-    """Take an approval back. Raises CannotDo where there is none, or the issue is already going out."""
-    issue = require(session, week)
-    if issue.state not in (issues.APPROVED, issues.SCHEDULED, issues.HELD) or issue.letter_id is not None:
-        raise CannotDo(f"issue {week} is {issue.state}; there is no approval to take back{_way_on(issue)}")
-    issues.move(issue, issues.DRAFT)
-    issue.digest = issue.approved_of = issue.approved_at = issue.held_because = None
-    session.add(issue)
-    return issue
-
-
 def edit(session: Session, week: Week, subject: str | None, preheader: str | None) -> Issue:
     """Overrule the made subject or preheader. An empty text brings the made one back, None leaves what is there.
 
@@ -274,12 +203,27 @@ def edit(session: Session, week: Week, subject: str | None, preheader: str | Non
     """
     issue = require(session, week)
     if issue.state != issues.DRAFT:
-        raise CannotDo(f"issue {week} is {issue.state}; only a draft can be changed{_way_on(issue)}")
+        raise CannotDo(f"issue {week} is {issue.state}; only a draft can be changed{way_on(issue)}")
     if subject is not None:
         issue.own_subject = _one_line("subject", subject, MAX_SUBJECT)
-        _refuse_same_subject(session, issue)
+        refuse_same_subject(session, issue)
     if preheader is not None:
         issue.own_preheader = _one_line("preheader", preheader, MAX_PREHEADER)
+    session.add(issue)
+    return issue
+
+
+def write_note(session: Session, rules: Rules, week: Week, note: str) -> Issue:
+    """Put an editor's words (Markdown) above a draft's comparisons; empty ones take away what was there.
+
+    Raises CannotDo for what is too long, holds what cannot be seen, or leaves the comparisons too little room.
+    """
+    issue = require(session, week)
+    if issue.state != issues.DRAFT:
+        raise CannotDo(f"issue {week} is {issue.state}; only a draft can be changed{way_on(issue)}")
+    issue.note = _own_lines(note)
+    if issue.note and not fits_in_any_language(manuscript(session, rules, issue)):
+        raise CannotDo(f"with this note the letter of {week} is larger than clients show whole; make the note shorter")
     session.add(issue)
     return issue
 
@@ -293,7 +237,7 @@ def schedule(session: Session, week: Week, at: datetime, now: datetime) -> Issue
     issue = require(session, week)
     approved = issue.state in _NOT_BEGUN and issue.digest is not None
     if issue.letter_id is not None or not (approved or issue.state == issues.DRAFT):
-        raise CannotDo(f"issue {week} is {issue.state}; it can be given no other time{_way_on(issue)}")
+        raise CannotDo(f"issue {week} is {issue.state}; it can be given no other time{way_on(issue)}")
     if at < now:
         raise CannotDo(
             f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC has passed; give issue {week} a time to come, "
@@ -307,29 +251,8 @@ def schedule(session: Session, week: Week, at: datetime, now: datetime) -> Issue
     return issue
 
 
-def look_over(session: Session, rules: Rules, week: Week) -> None:
-    """Do the slow part of `approve` beforehand, in a session that only reads: what it finds is remembered."""
-    whole = manuscript(session, rules, require(session, week))
-    for selection in readership(session, whole.comparisons).selections:
-        _findings(whole, selection.without)
-
-
-def _refuse_unfit(session: Session, whole: Edition, letter: Letter) -> None:
-    """Raises CannotDo where `lint` finds something in the letter, or in a variant that one of today's readers gets."""
-    if findings := lint(letter):
-        raise CannotDo(f"the letter of {whole.week} is not fit to go out: " + "; ".join(findings))
-    for selection in readership(session, whole.comparisons).selections:
-        if found := _findings(whole, selection.without):
-            who = f"those who have muted {', '.join(selection.muted)}"
-            raise CannotDo(f"the letter of {whole.week} for {who} is not fit to go out: " + "; ".join(found))
-
-
-@lru_cache(maxsize=4096)  # sentences, and hardly ever any
-def _findings(whole: Edition, without: frozenset[str]) -> tuple[str, ...]:
-    return tuple(lint(render(whole, without)))
-
-
-def _refuse_same_subject(session: Session, issue: Issue) -> None:
+def refuse_same_subject(session: Session, issue: Issue) -> None:
+    """Raises CannotDo where the issue before has the same subject."""
     previous = issues.before(session, Week.parse(issue.week))
     if previous and issue.subject_line == previous.subject_line:
         raise CannotDo(
@@ -338,28 +261,7 @@ def _refuse_same_subject(session: Session, issue: Issue) -> None:
         )
 
 
-def _made_otherwise(issue: Issue, rules: Rules, whole: Edition) -> list[str]:
-    """What a letter is made of otherwise than its issue was approved; nothing is known of one approved long ago."""
-    return changes(issue.approved_of, ingredients(whole, rules.shown)) if issue.approved_of is not None else []
-
-
-def _rendered_otherwise(issue: Issue, letter: Letter) -> list[str]:
-    """What makes a letter differ that is made of the same things as when its issue was approved, as far as is known."""
-    if letter.digest == issue.digest:
-        return []
-    culprit = "a comparison, a template or a setting" if issue.approved_of is None else "the program that renders it"
-    return [f"{culprit} was changed"]
-
-
-def _refuse_changed(issue: Issue, changed: Sequence[str]) -> None:
-    if changed:
-        raise CannotDo(
-            f"issue {issue.week} has changed since it was approved: {in_short(changed)}; "
-            f"`issues unapprove {issue.week}`, preview and approve it again"
-        )
-
-
-def _way_on(issue: Issue) -> str:
+def way_on(issue: Issue) -> str:
     """What an editor can do about an issue whose state is in the way: a hint in brackets, where there is one."""
     if issue.letter_id is not None:
         return f" (`issues status {issue.week}` shows where it stands)"
@@ -377,17 +279,32 @@ def _as_many_as_fit(
     session: Session, rules: Rules, issue: Issue, week: Week, candidates: list[Candidate]
 ) -> list[Candidate]:
     """The oldest comparisons that one letter has room for, lead first; gives the issue its subject and preheader."""
+    say = speech(rules.masthead.language, ISSUE)
     previous = issues.before(session, week)
     waiting = oldest_first(candidates)
     for count in range(min(len(waiting), MOST_COMPARISONS), 0, -1):
         taken = lead_first(waiting[:count])
         lead = taken[0].record
-        issue.subject = subject_line(lead, previous.subject_line if previous else None, str(week))
-        issue.preheader = preheader_line(lead, count)
+        issue.subject = subject_line(say, lead, previous.subject_line if previous else None, str(week))
+        issue.preheader = preheader_line(say, lead, count)
         earlier = history.earlier(session, str(week), [candidate.id for candidate in taken])
-        if fits(render(edition(rules, issue, [candidate.record for candidate in taken], earlier))):
+        if fits_in_any_language(edition(rules, issue, [candidate.record for candidate in taken], earlier)):
             return taken
-    raise CannotDo(f"not even one comparison fits into a letter: {waiting[0].record.title!r} is too long")
+    what = "the editor's note" if issue.note else repr(waiting[0].record.title)
+    raise CannotDo(f"not even one comparison fits into a letter: {what} is too long")
+
+
+def _own_lines(text: str) -> str | None:
+    """An editor's text of several lines, with line ends as they are here; None for an empty one."""
+    lines = re.split("\r\n|\r|\n", text.removeprefix("\ufeff"))
+    for number, line in enumerate(lines, 1):
+        if odd := _UNSEEN.search(line.replace("\t", " ")):
+            what = f"line {number} of the note holds a character that cannot be seen (U+{ord(odd[0]):04X})"
+            raise CannotDo(f"{what}; take it out")
+    note = "\n".join(lines).strip()
+    if too_much := markdown.problem(note):
+        raise CannotDo(too_much)
+    return note or None
 
 
 def _one_line(what: str, text: str, most: int) -> str | None:

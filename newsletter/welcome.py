@@ -1,4 +1,4 @@
-"""How do letters reach one person: confirm, welcome, your own page, your new address, your old one?
+"""How do letters reach one person: confirm, welcome, your own page, an address that is to change or has?
 
 A letter is queued in the transaction of what caused it, so that none is lost, and carried a moment later over the same
 ledger as an issue, by one process at a time and beside issues. Safe to run anywhere, twice, at once, and to be killed
@@ -21,10 +21,11 @@ from newsletter.delivery.send import send
 from newsletter.delivery.sender_lock import Line, Sender, enter
 from newsletter.delivery.sending import Sending
 from newsletter.issues import issue as issues
+from newsletter.language import available
 from newsletter.message import Recipient
-from newsletter.post import Post
+from newsletter.post import SAMPLE_READER, Post
 from newsletter.rendering.edition import Masthead
-from newsletter.rendering.note import ADDRESS, CONFIRM, LINK, NOTICE, WELCOME, Latest
+from newsletter.rendering.note import ADDRESS, CHANGED, CONFIRM, LINK, NOTICE, WELCOME, Latest
 from newsletter.rendering.personal import render_personal
 from subscribers import limits, signup
 from subscribers.audience import KNOWN, MEMBERS, MOVING, NOT_MOVED, NOT_YET
@@ -35,7 +36,14 @@ from subscribers.tokens import ADDRESS as NEW_ADDRESS
 from subscribers.tokens import CONFIRM as CONFIRMATION
 from subscribers.tokens import PREFERENCES
 
-CIRCLES: Final = {CONFIRM: NOT_YET, WELCOME: MEMBERS, LINK: KNOWN, ADDRESS: MOVING, NOTICE: NOT_MOVED}
+CIRCLES: Final = {
+    CONFIRM: NOT_YET,
+    WELCOME: MEMBERS,
+    LINK: KNOWN,
+    ADDRESS: MOVING,
+    NOTICE: NOT_MOVED,
+    CHANGED: KNOWN,
+}
 """Kind of letter -> whom it may go to."""
 
 PAGE = 200  # sign-ups read at a time
@@ -103,19 +111,29 @@ def tell_of_change(session: Session, desk: WelcomeDesk, subscriber_id: int, now:
     queue(session, desk, NOTICE, subscriber_id, now)
 
 
+def tell_changed(session: Session, desk: WelcomeDesk, subscriber_id: int, now: datetime) -> None:
+    """Queue a word to the address that a reader has just confirmed. It brings a key to the own page: older ones end.
+
+    In the transaction of the change, so that none goes unsaid.
+    """
+    queue(session, desk, CHANGED, subscriber_id, now)
+
+
 def queue(session: Session, desk: WelcomeDesk, kind: str, subscriber_id: int, now: datetime) -> None:
     """Put one reader on the list of a letter of a kind; nothing where such a letter to them waits already.
 
-    Everybody who gets the same wording shares one letter. Who has had it goes on another one of the same wording: it
-    is another event, and each event is sent once. The caller commits.
+    It speaks the reader's language. Everybody who gets the same wording shares one letter. Who has had it goes on
+    another one of the same wording: it is another event, and each event is sent once. The caller commits.
     """
     # Locked: of two at once the second one sees the first one's row.
-    session.get_one(Subscriber, subscriber_id, with_for_update=True)
+    reader = session.get_one(Subscriber, subscriber_id, with_for_update=True)
     of_reader = col(Delivery.subscriber_id) == subscriber_id
     waits = select(Delivery).join(StoredLetter).where(of_reader, Delivery.state == ledger.QUEUED)
     if session.exec(waits.where(StoredLetter.tag == kind).with_for_update(of=Delivery)).first():
         return
-    letter = render_personal(kind, desk.masthead, _latest(session) if kind == WELCOME else None)
+    # A language that is gone since it was chosen is no reason to leave somebody without an answer.
+    language = reader.language if reader.language in available() else None
+    letter = render_personal(kind, desk.masthead, latest(session) if kind == WELCOME else None, language)
     has_it = select(Delivery.letter_id).where(Delivery.letter_id == StoredLetter.id, of_reader).exists()
     same = (
         select(StoredLetter)
@@ -201,12 +219,16 @@ def _may_ask(engine: Engine, letter_id: int, now: datetime) -> bool:
 def _sending(
     engine: Engine, desk: WelcomeDesk, kind: str, sender: Sender, clock: Callable[[], datetime], stop: threading.Event
 ) -> Sending:
+    def recipient_of(row: str, number: int, email: str) -> Recipient:
+        change = _change_id(engine, number, email) if kind == ADDRESS else 0
+        # Made when the letter is filled: its links begin to live then.
+        return _recipient(desk.post, kind, (row, number, email), change, clock())
+
     return Sending(
         engine=engine,
         provider=desk.post.provider,
         envelope=desk.post.personal_envelope(kind),
-        # Made when the letter is filled: its links begin to live then.
-        recipient_of=lambda row, number, email: _recipient(engine, desk.post, kind, (row, number, email), clock()),
+        recipient_of=recipient_of,
         settle=desk.post.settle,
         sender=sender,
         clock=clock,
@@ -218,18 +240,29 @@ def _sending(
     )
 
 
-def _recipient(engine: Engine, post: Post, kind: str, reader: tuple[str, int, str], now: datetime) -> Recipient:
+def sample_recipient(post: Post, kind: str, now: datetime) -> Recipient:
+    """The reader of a preview: an address that nobody has, and links that lead to nobody."""
+    return _recipient(post, kind, SAMPLE_READER, 0, now)
+
+
+def latest(session: Session) -> Latest | None:
+    """The newest issue that has gone out, for a welcome; None where none has."""
+    newest = next(iter(issues.sent(session)), None)
+    return Latest(newest.week, newest.subject_line) if newest else None
+
+
+def _recipient(post: Post, kind: str, reader: tuple[str, int, str], change: int, now: datetime) -> Recipient:
+    """Whom a letter of a kind goes to: (row, id, address). `change`: what a letter to a new address asks about."""
     row, number, email = reader
     if kind == WELCOME:  # the only one that somebody gets as a reader, and so the only one with a way out in its head
         return post.recipient_at(now)(row, number, email)
     values = {"EMAIL": email}
     if kind == CONFIRM:
         values["CONFIRM_URL"] = post.links.confirm(post.tokens.make_passing(CONFIRMATION, number, now))
-    elif kind in (LINK, NOTICE):
-        values["PREFERENCES_URL"] = post.links.preferences(post.tokens.make_passing(PREFERENCES, number, now))
-    else:
-        change = _change_id(engine, number, email)
+    elif kind == ADDRESS:
         values["ADDRESS_URL"] = post.links.address(post.tokens.make_passing(NEW_ADDRESS, change, now))
+    else:
+        values["PREFERENCES_URL"] = post.links.preferences(post.tokens.make_passing(PREFERENCES, number, now))
     return Recipient(row=row, email=email, values=values)
 
 
@@ -238,8 +271,3 @@ def _change_id(engine: Engine, subscriber_id: int, email: str) -> int:
     query = select(AddressChange.id).where(AddressChange.subscriber_id == subscriber_id, AddressChange.email == email)
     with reading(engine) as session:
         return session.exec(query).first() or 0
-
-
-def _latest(session: Session) -> Latest | None:
-    newest = next(iter(issues.sent(session)), None)
-    return Latest(newest.week, newest.subject_line) if newest else None

@@ -66,10 +66,11 @@ def member_ids() -> Select[int | None]:
     return sqlalchemy.select(col(Subscriber.id)).where(MEMBERS.belongs)
 
 
-def mutings(session: Session) -> dict[str, int]:
-    """What members have muted (as `Subscriber.muted` has it) -> how many of them."""
-    query = select(Subscriber.muted, func.count()).where(MEMBERS.belongs).group_by(col(Subscriber.muted))
-    return dict(session.exec(query).all())
+def choices(session: Session) -> dict[tuple[str, str | None], int]:
+    """What members have muted and which language they have chosen (both as `Subscriber` has them) -> how many have."""
+    query = select(Subscriber.muted, Subscriber.language, func.count()).where(MEMBERS.belongs)
+    rows = session.exec(query.group_by(col(Subscriber.muted), col(Subscriber.language)))
+    return {(muted, language): count for muted, language, count in rows}
 
 
 def size(session: Session) -> int:

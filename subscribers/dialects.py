@@ -20,6 +20,7 @@ FIELDS: Final = {
     "muted_categories": "categories that they do not want",
     "paused_until": "when a rest ends",
     "suppressed_for": "why they must not be written to",
+    "language": "the language that they read",
 }
 """What is read of a row."""
 

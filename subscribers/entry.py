@@ -24,6 +24,9 @@ GUARDED = re.compile(r"'*[=+\-@\t\r]")
 STAMP = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?)(?: ([+-]\d{4}) [A-Z\d+-]+| (?:UTC|GMT))")
 """Moments as beehiiv (`2023-03-24 10:23:10 UTC`) and listmonk (`2023-03-24 10:23:10.5 +0000 +0000`) write them."""
 
+LANGUAGE_TAG = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{2,8})*")
+"""How files name a language: `de`, `en-US`, `pt_BR`."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -36,6 +39,7 @@ class Entry:
     since: datetime | None
     network: str | None
     muted: list[str]
+    language: str | None
     paused_until: datetime | None
 
 
@@ -68,6 +72,7 @@ def read_entry(reading: Reading, cells: Sequence[str]) -> Entry:
         since=_moment(*values.get("since", ("", ""))),
         network=_network(*values.get("network", ("", ""))),
         muted=_categories(text("muted_categories")),
+        language=_language(*values.get("language", ("", ""))),
         paused_until=paused_until,
     )
 
@@ -130,6 +135,16 @@ def _network(written: str, column: str) -> str | None:
     except ValueError:
         raise ValueError(f"{column} is {written!r}; it must be an IP address or a network") from None
     return written
+
+
+def _language(written: str, column: str) -> str | None:
+    """Its code, without a region. Whether we speak it is not asked: until we do, they read the newsletter's own."""
+    named = LANGUAGE_TAG.fullmatch(written)
+    if written and not named:
+        raise ValueError(
+            f"{column} is {written!r}; write its code, like de, or leave the column out: --map {column!r}={IGNORE}"
+        )
+    return named[1].lower() if named else None
 
 
 def _categories(written: str) -> list[str]:

@@ -79,6 +79,7 @@ TRACES: Final = (
             "address_key": literal("erased:") + cast(col(Subscriber.id), String),
             "status": ERASED,
             "paused_until": None,
+            "language": None,
             "muted": NOTHING_MUTED,
         },
     ),

@@ -45,6 +45,7 @@ def exported(session: Session, status: str | None = None) -> Iterator[dict[str, 
                 "muted_categories": one.muted_categories,
                 "paused_until": one.paused_until,
                 "suppressed_for": reasons.get(one.id or 0),
+                "language": one.language,
             }
         if len(page) < PAGE:
             return

@@ -301,6 +301,7 @@ def _subscriber(entry: Entry, now: datetime) -> dict[str, Any]:
         "status": entry.standing.status,
         "since": entry.since or now,
         "paused_until": entry.paused_until,
+        "language": entry.language,
         "muted": muting(entry.muted) if entry.muted else NOTHING_MUTED,
     }
 

@@ -1,4 +1,4 @@
-"""What may a reader choose? Categories, a rest, another address.
+"""What may a reader choose? Categories, a language, a rest, another address.
 
 None of it is a step of consent, but for the address: who reads us at another one has said so there. Each choice made
 twice is made once.
@@ -17,7 +17,7 @@ from newsletter.db import Table
 from subscribers import consent, limits, suppression
 from subscribers.address import Address
 from subscribers.consent import Consent, Whence
-from subscribers.subscriber import ACTIVE, ERASED, PAUSED, SUPPRESSED, Subscriber, find, move, muting
+from subscribers.subscriber import ACTIVE, ERASED, LANGUAGE, PAUSED, SUPPRESSED, Subscriber, find, move, muting
 
 MOST_WEEKS: Final = 12
 """The longest rest, in weeks."""
@@ -65,6 +65,21 @@ def mute(session: Session, subscriber: Subscriber, categories: Iterable[str]) ->
     if subscriber.muted == muted:
         return False
     subscriber.muted = muted
+    session.add(subscriber)
+    return True
+
+
+def choose_language(session: Session, subscriber: Subscriber, language: str | None) -> bool:
+    """Read letters in this language from now on; False where that was so before.
+
+    `language`: an ISO 639 code of one that there is, which the caller has seen to; None: whatever is the newsletter's
+    own. Raises ValueError for what can be no such code.
+    """
+    if language is not None and not LANGUAGE.fullmatch(language):
+        raise ValueError(f"{language!r} is no code of a language")
+    if subscriber.language == language:
+        return False
+    subscriber.language = language
     session.add(subscriber)
     return True
 

@@ -41,7 +41,7 @@ class SignUp(Table, table=True):
     words: str
     words_version: str
     language: str | None = None
-    """Of the page with the form, where it is not the newsletter's own."""
+    """Of the page with the form, where it is not the newsletter's own: a new reader's letters speak it, too."""
     network: str | None = None
     user_agent: str | None = None
     at: datetime
@@ -71,12 +71,21 @@ class Confirmed(Enum):
     NOBODY = "the address was forgotten or must not be written to, and nothing has changed"
 
 
-def ask(session: Session, address: Address, words: Words, whence: Whence, source: str, now: datetime) -> bool:
+def ask(
+    session: Session,
+    address: Address,
+    words: Words,
+    whence: Whence,
+    source: str,
+    now: datetime,
+    *,
+    language: str | None = None,
+) -> bool:
     """Take down what a form was sent; False where its network has sent too much within PER, and nothing is taken down.
 
-    `words`: what the form showed; `source`: which form it was. What goes beyond a mailbox's own limit is dropped and
-    not told. The list is not looked at, so the same statements run whoever is on it. The caller commits, also after
-    False, so that attempts count.
+    `words`: what the form showed; `source`: which form it was; `language`: that of its page (ISO 639). What goes beyond
+    a mailbox's own limit is dropped and not told. The list is not looked at, so the same statements run whoever is on
+    it. The caller commits, also after False, so that attempts count.
     """
     network = network_of(whence.network)
     if network and not limits.take(session, "sign-up network", network, MOST_OF_A_NETWORK, PER, now):
@@ -88,6 +97,7 @@ def ask(session: Session, address: Address, words: Words, whence: Whence, source
             source=source,
             words=words.text,
             words_version=words.version,
+            language=language,
             network=whence.network,
             user_agent=whence.user_agent,
             at=now,
@@ -106,10 +116,10 @@ def waiting_ids(session: Session, after: int, limit: int) -> list[int]:
 def attend(session: Session, sign_up_id: int, now: datetime) -> Wish | None:
     """Do what a sign-up says, and remove it; None where nobody is to be written to.
 
-    A new address becomes a pending reader. Whoever has left stays so until they confirm: a stranger may have typed the
-    address. Nothing is done for a suppressed address, nor where another process has attended to the sign-up or is at
-    it. The caller commits. Raises IntegrityError where the address came on the list by another way at the same moment;
-    then roll back and try again.
+    A new address becomes a pending reader, who reads the form's language; nobody else's is changed. Whoever has left
+    stays so until they confirm: a stranger may have typed the address. Nothing is done for a suppressed address, nor
+    where another process has attended to the sign-up or is at it. The caller commits. Raises IntegrityError where the
+    address came on the list by another way at the same moment; then roll back and try again.
     """
     waiting = session.get(SignUp, sign_up_id)
     reader = find_locked(session, Address(waiting.email, waiting.address_key)) if waiting else None
@@ -120,7 +130,7 @@ def attend(session: Session, sign_up_id: int, now: datetime) -> Wish | None:
     address = Address(email=sign_up.email, key=sign_up.address_key)
     if suppression.in_force(session, address):
         return None
-    reader = reader or add(session, address, PENDING, now)
+    reader = reader or add(session, address, PENDING, now, language=sign_up.language)
     asks = wanted_letter(reader)
     if asks is None:
         return None

@@ -1,6 +1,7 @@
 """Who is on the list, and in which state? The Subscriber table and the queries on it."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
@@ -32,6 +33,9 @@ FINAL = frozenset({UNSUBSCRIBED, SUPPRESSED})
 
 NOTHING_MUTED: Final = "[]"
 
+LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
+"""How the code of a language is written (ISO 639). Which languages there are is not for the list to know."""
+
 PAGE = 500  # rows a query, where a whole list is read
 
 
@@ -60,7 +64,8 @@ class Subscriber(Table, table=True):
     paused_until: datetime | None = None
     """When a rest ends, UTC; null while paused: when the reader says so."""
     language: str | None = None
-    """The language that the reader has chosen (ISO 639); null for the newsletter's own."""
+    """The language that the reader has chosen (ISO 639), even if it is the newsletter's own; null: that one, whichever
+    it is."""
     muted: str = NOTHING_MUTED
     """The categories that the reader does not want, as a sorted JSON array of their names."""
 
@@ -89,9 +94,9 @@ def find_locked(session: Session, address: Address) -> Subscriber | None:
     return session.exec(query.execution_options(populate_existing=True)).one_or_none()
 
 
-def add(session: Session, address: Address, status: str, now: datetime) -> Subscriber:
+def add(session: Session, address: Address, status: str, now: datetime, *, language: str | None = None) -> Subscriber:
     """Put a new address on the list. The caller has looked (`find`) whether it is there."""
-    subscriber = Subscriber(email=address.email, address_key=address.key, status=status, since=now)
+    subscriber = Subscriber(email=address.email, address_key=address.key, status=status, since=now, language=language)
     session.add(subscriber)
     session.flush()
     return subscriber

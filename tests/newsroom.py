@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from newsletter import weekly
+from newsletter import approving, weekly
 from newsletter.comparisons import comparison
 from newsletter.comparisons.comparison import ComparisonRow
 from newsletter.db import reading, writing
@@ -96,8 +96,8 @@ def draft(engine: Engine, week: Week = W47, rules: Rules = RULES) -> weekly.Draf
 def approve(engine: Engine, week: Week = W47, rules: Rules = RULES) -> str:
     """Preview and approve a draft; return the digest."""
     with writing(engine) as session:
-        weekly.preview(session, rules, week)
-        issue = weekly.approve(session, rules, week, MONDAY)
+        approving.preview(session, rules, week)
+        issue = approving.approve(session, rules, week, MONDAY)
         session.commit()
         return issue.digest or ""
 

@@ -74,7 +74,7 @@ def known(engine: Engine) -> int:
     (ada,) = subscribe(engine, [ADA.email])
     with writing(engine) as session:
         reader = session.get_one(Subscriber, ada)
-        reader.muted = muting(["Marker of muted"])
+        reader.muted, reader.language = muting(["Marker of muted"]), "qya"
         session.add(reader)
         words, whence = Words("words-1", "marker of words"), Whence("192.0.2.77", "marker of user agent")
         for kind in (consent.CONFIRMED, consent.REASON):
@@ -87,6 +87,7 @@ def known(engine: Engine) -> int:
                 source="marker of form",
                 words="marker of form's words",
                 words_version="form-1",
+                language="qyb",
                 network="192.0.2.78",
                 user_agent="marker of form's agent",
                 at=IN_W47,
@@ -229,6 +230,7 @@ def test_after_an_erasure_no_table_holds_a_word_of_the_reader_and_all_rows_that_
         assert not re.search(r"\bada\b|lovelace", written)  # as a word: hashes may spell it within
         assert "marker" not in written
         assert "192.0.2" not in written
+        assert '"qy' not in written
         assert {name: len(held) for name, held in everything.items()} == counted | {
             "address_changes": 0,
             "sign_ups": 0,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from newsletter import outgoing, weekly
+from newsletter import approving, outgoing, weekly
 from newsletter.assembly import Assembly
 from newsletter.comparisons import votes
 from newsletter.db import reading, writing
@@ -77,7 +77,7 @@ def test_votes_after_drafting_change_nothing_of_an_approved_letter_and_a_fresh_d
     approve(engine)
     vote(engine, number, bo, "both")
     with reading(engine) as session:
-        assert weekly.changes_since_approval(session, RULES, issue_of(engine)) == []
+        assert approving.changes_since_approval(session, RULES, issue_of(engine)) == []
     assert outgoing.send_issue(engine, RULES, post(tmp_path / "47"), W47, at(TUESDAY)).state == issues.SENT
     assert len(letters(tmp_path / "47")) == 2
 
@@ -96,13 +96,13 @@ def test_a_verdict_that_has_changed_since_an_earlier_issue_is_told_and_bound_by_
     last_week(engine, tmp_path)
     publish(engine, "Ruff", "Pylint", at=IN_W47, panel_ship=100)
     draft(engine)
-    assert "Panel before          50% in week 46\n" in text(engine)
+    assert "was 50% in week 46\n" in text(engine)
     approve(engine)
     publish(engine, "Ruff", "Flake8", at=IN_W46, panel_ship=25)  # corrected, after readers have had it
     with pytest.raises(CannotDo, match="approved: what the panel said of these tools before was changed; "):
         outgoing.send_issue(engine, RULES, post(tmp_path), W47, at(TUESDAY))
     publish(engine, "Ruff", "Flake8", at=IN_W46, panel_ship=100)
-    assert "Panel before" not in text(engine)  # nothing to tell
+    assert "in week 46" not in text(engine)  # nothing to tell
 
 
 class Noting(OutboxProvider):

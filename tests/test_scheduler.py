@@ -5,8 +5,6 @@ Whatever the alarms do (miss, double, come late, ring in two processes), each is
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -32,9 +30,9 @@ from newsletter.delivery.outbox import OutboxProvider
 from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue
 from newsletter.sandbox.server import Sandbox
+from tests.forked import Forked
 from tests.newsroom import IN_W47, MONDAY, TUESDAY, W47, approve, draft, issue_of, letters, publish, subscribe, titles
 
-ROOT = Path(scheduler.__file__).parent
 READERS = [f"reader{number}@example.com" for number in range(5)]
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
@@ -171,23 +169,19 @@ def test_two_processes_send_once_and_end_when_they_are_told_to(
         session.commit()
     settings = {**at_sandbox(sandbox), "database_url": assembly.settings.database_url}
     environment = {**os.environ, **{f"NEWSLETTER_{name.upper()}": value for name, value in settings.items()}}
-    command = [sys.executable, str(ROOT / "scheduler.py")]
-    logs = [tmp_path / "one.log", tmp_path / "other.log"]
+    processes = []
     with ExitStack() as stack:
-        processes = []
-        for path in logs:
-            log = stack.enter_context(path.open("w"))
-            processes.append(subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=log))
-            stack.callback(processes[-1].wait)
+        for _ in range(2):
+            processes.append(Forked("scheduler", env=environment, cwd=tmp_path))
             stack.callback(processes[-1].kill)
         wait_for(lambda: is_sent(assembly), seconds=30)
         # The sign that a scheduler is up: its first round of jobs is done.
-        wait_for(lambda: all("cleaned up" in path.read_text() for path in logs), seconds=30)
+        wait_for(lambda: all("cleaned up" in process.said for process in processes), seconds=30)
         for process in processes:
             process.send_signal(signal.SIGTERM)
         codes = [process.wait(timeout=5) for process in processes]
 
-    said = [path.read_text() for path in logs]
+    said = [process.said for process in processes]
     assert codes == [0, 0], said
     assert copies(sandbox) == dict.fromkeys(READERS, 1)
     assert all("ending: what is under way is written down first" in words for words in said), said

@@ -29,7 +29,7 @@ from hypothesis.stateful import (
 from sqlalchemy import event
 
 import scheduler
-from newsletter import outgoing, weekly
+from newsletter import approving, outgoing, weekly
 from newsletter.assembly import Assembly, assemble
 from newsletter.db import reading, writing
 from newsletter.issues import issue as issues
@@ -235,7 +235,7 @@ class TheClock(RuleBasedStateMachine):
     def an_editor_takes_the_approval_back(self, data: st.DataObject) -> None:
         week = data.draw(st.sampled_from(self._weeks("waiting", "held")))
         with writing(self.newsroom.engine) as session:
-            send_at = weekly.unapprove(session, week).send_at
+            send_at = approving.unapprove(session, week).send_at
             session.commit()
         self.issues[week].state, self.issues[week].send_at = "draft", send_at
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from newsletter import weekly
+from newsletter import approving, weekly
 from newsletter.comparisons import comparison
 from newsletter.db import reading, writing
 from newsletter.issues import issue as issues
@@ -156,7 +156,7 @@ def test_approval_binds_to_the_digest_of_what_was_previewed(sqlite_engine: Engin
     publish(sqlite_engine)
     draft(sqlite_engine)
     with writing(sqlite_engine) as session:
-        letter = weekly.preview(session, RULES, W47)
+        letter = approving.preview(session, RULES, W47)
         session.commit()
     digest = approve(sqlite_engine)
     issue = issue_of(sqlite_engine)
@@ -169,7 +169,7 @@ def test_what_changed_since_the_preview_is_not_approved(sqlite_engine: Engine, c
     publish(sqlite_engine)
     draft(sqlite_engine)
     with writing(sqlite_engine) as session:
-        weekly.preview(session, RULES, W47)
+        approving.preview(session, RULES, W47)
         session.commit()
     rules = RULES
     if change == "comparison":
@@ -179,7 +179,7 @@ def test_what_changed_since_the_preview_is_not_approved(sqlite_engine: Engine, c
     else:
         rules = replace(RULES, masthead=replace(RULES.masthead, postal_address="2 Other Street"))
     with writing(sqlite_engine) as session, pytest.raises(CannotDo, match="has changed since it was previewed"):
-        weekly.approve(session, rules, W47, MONDAY)
+        approving.approve(session, rules, W47, MONDAY)
     assert issue_of(sqlite_engine).state == issues.DRAFT
     approve(sqlite_engine, rules=rules)  # after another look
 
@@ -199,12 +199,12 @@ def test_an_approval_is_taken_back_and_given_again(engine: Engine) -> None:
     draft(engine)
     approve(engine)
     with writing(engine) as session:
-        weekly.unapprove(session, W47)
+        approving.unapprove(session, W47)
         session.commit()
     issue = issue_of(engine)
     assert (issue.state, issue.digest, issue.approved_of, issue.approved_at) == (issues.DRAFT, None, None, None)
     with writing(engine) as session, pytest.raises(CannotDo, match="is draft; there is no approval to take back"):
-        weekly.unapprove(session, W47)
+        approving.unapprove(session, W47)
     publish(engine, "Late")
     assert draft(engine).taken == 2
     approve(engine)

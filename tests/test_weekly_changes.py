@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from newsletter import outgoing, weekly
+from newsletter import approving, outgoing, weekly
 from newsletter.assembly import assemble
 from newsletter.db import reading, writing
 from newsletter.issues import issue as issues
@@ -65,7 +65,7 @@ def assert_refused(engine: Engine, box: Path, *clauses: str, rules: Rules = RULE
     """The send is refused and names just this; it was known before; the issue stays as it is, and nothing went out."""
     before = issue_of(engine)
     with reading(engine) as session:
-        assert weekly.changes_since_approval(session, rules, weekly.require(session, W47)) == list(clauses)
+        assert approving.changes_since_approval(session, rules, weekly.require(session, W47)) == list(clauses)
     with pytest.raises(CannotDo) as caught:
         send(engine, box, rules)
     assert str(caught.value) == PREFIX + ", ".join(clauses) + SUFFIX
@@ -95,7 +95,7 @@ def test_an_approval_keeps_what_the_letter_was_made_of_and_what_is_as_it_was_goe
         "the comparison haiku-vs-codestral",
     ]
     with reading(engine) as session:
-        assert weekly.changes_since_approval(session, RULES, weekly.require(session, W47)) == []
+        assert approving.changes_since_approval(session, RULES, weekly.require(session, W47)) == []
     assert send(engine, tmp_path).state == issues.SENT
     assert len(letters(tmp_path)) == 1
 
@@ -134,7 +134,7 @@ def test_the_issue_before_is_named_where_its_subject_has_become_ours(sqlite_engi
         weekly.edit(session, W46, "Quite another", None)
         session.commit()
     with reading(sqlite_engine) as session:
-        assert weekly.changes_since_approval(session, RULES, weekly.require(session, W47)) == []
+        assert approving.changes_since_approval(session, RULES, weekly.require(session, W47)) == []
     with writing(sqlite_engine) as session:
         weekly.edit(session, W46, weekly.require(session, W47).subject_line, None)
         session.commit()
@@ -190,7 +190,7 @@ def test_a_setting_that_no_reader_sees_may_change(approved: Engine, monkeypatch:
     approve(approved, rules=rules_by(monkeypatch, POSTMARK))
     rules = rules_by(monkeypatch, POSTMARK | {name: UNSEEN[name]})
     with reading(approved) as session:
-        assert weekly.changes_since_approval(session, rules, weekly.require(session, W47)) == []
+        assert approving.changes_since_approval(session, rules, weekly.require(session, W47)) == []
 
 
 def test_the_head_of_the_mail_keeps_the_letter_from_going_out_though_its_digest_is_the_same(
@@ -210,7 +210,7 @@ def test_a_template_is_named_whether_the_change_shows_or_not(
     card = templates / "parts/card.mjml"
     source = card.read_text(encoding="utf-8")
     card.write_text(
-        source.replace("Read the full panel", "Read the panel") if shows else f"{source}{{# seen by nobody #}}"
+        source.replace("Would you ship it?", "Would you have it?") if shows else f"{source}{{# seen by nobody #}}"
     )
     assert card.read_text(encoding="utf-8") != source
     begin_anew()
@@ -226,7 +226,7 @@ def test_a_template_that_was_broken_since_is_named_and_not_rendered(
     (templates / "issue.mjml").write_text("{% if %}")
     begin_anew()
     with reading(approved) as session:
-        first, *_ = weekly.changes_since_approval(session, RULES, weekly.require(session, W47))
+        first, *_ = approving.changes_since_approval(session, RULES, weekly.require(session, W47))
     assert first == "the template letters/issue.mjml was changed"
     with pytest.raises(CannotDo, match="has changed since it was approved: the template letters/issue"):
         send(approved, tmp_path / "box")
@@ -291,7 +291,7 @@ def test_what_has_changed_goes_out_once_it_is_approved_again(approved: Engine, t
     publish(approved, "Haiku", tagline="Another tagline")
     rules = replace(RULES, shown={"NEWSLETTER_FROM": "Others <others@example.com>"})
     with writing(approved) as session:
-        weekly.unapprove(session, W47)
+        approving.unapprove(session, W47)
         session.commit()
     approve(approved, rules=rules)
     assert send(approved, tmp_path, rules).state == issues.SENT
@@ -304,7 +304,7 @@ def test_nothing_counts_as_changed_before_the_approval_nor_after_the_list_was_dr
 ) -> None:
     def changed() -> list[str]:
         with reading(sqlite_engine) as session:
-            return weekly.changes_since_approval(session, RULES, weekly.require(session, W47))
+            return approving.changes_since_approval(session, RULES, weekly.require(session, W47))
 
     publish(sqlite_engine, "Haiku")
     draft(sqlite_engine)

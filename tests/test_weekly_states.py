@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from newsletter import outgoing, steering, weekly
+from newsletter import approving, outgoing, steering, weekly
 from newsletter.db import writing
 from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue
@@ -114,7 +114,7 @@ def test_what_can_be_approved(sqlite_engine: Engine, tmp_path: Path, situation: 
         assert issue.held_because is None
         assert issue.approved_of is not None
         return
-    told = tried(sqlite_engine, lambda session: weekly.approve(session, RULES, W47, MONDAY))
+    told = tried(sqlite_engine, lambda session: approving.approve(session, RULES, W47, MONDAY))
     assert told == f"issue 2026-W47 is {state}; only a draft can be approved{WAY_ON[situation]}"
 
 
@@ -122,11 +122,11 @@ def test_what_can_be_approved(sqlite_engine: Engine, tmp_path: Path, situation: 
 def test_whose_approval_can_be_taken_back(sqlite_engine: Engine, tmp_path: Path, situation: str) -> None:
     state = bring(sqlite_engine, tmp_path, situation).state
     if situation in ("approved", "scheduled", "held"):
-        issue = change(sqlite_engine, lambda session: weekly.unapprove(session, W47))
+        issue = change(sqlite_engine, lambda session: approving.unapprove(session, W47))
         assert issue.state == issues.DRAFT
         assert {issue.digest, issue.approved_of, issue.approved_at, issue.held_because} == {None}
         return
-    told = tried(sqlite_engine, lambda session: weekly.unapprove(session, W47))
+    told = tried(sqlite_engine, lambda session: approving.unapprove(session, W47))
     assert told == f"issue 2026-W47 is {state}; there is no approval to take back{WAY_ON[situation]}"
 
 
@@ -204,8 +204,8 @@ def test_the_clock_does_not_draft_what_an_editor_called_off(sqlite_engine: Engin
 
 def test_what_was_called_off_before_it_began_shows_nothing_and_says_so(sqlite_engine: Engine, tmp_path: Path) -> None:
     issue = bring(sqlite_engine, tmp_path, "cancelled")
-    told = tried(sqlite_engine, lambda session: weekly.preview(session, RULES, W47))
+    told = tried(sqlite_engine, lambda session: approving.preview(session, RULES, W47))
     assert told == f"issue 2026-W47 is cancelled, and there is nothing in it{REDRAFT}"
     with writing(sqlite_engine) as session:
-        assert weekly.left_without([], [], W47) == frozenset()
-        assert weekly.changes_since_approval(session, RULES, issue) == []
+        assert approving.left_without([], [], W47) == frozenset()
+        assert approving.changes_since_approval(session, RULES, issue) == []

@@ -12,12 +12,13 @@ from newsletter import welcome
 from newsletter.db import reading, writing
 from newsletter.delivery.ledger import StoredLetter
 from newsletter.outgoing import send_issue
-from newsletter.rendering.note import ADDRESS, CONFIRM, LINK, NOTICE, WELCOME
+from newsletter.rendering.note import ADDRESS, CHANGED, CONFIRM, LINK, NOTICE, WELCOME
 from newsletter.sandbox.mailbox import content_of
 from newsletter.sandbox.server import Sandbox
 from newsletter.welcome import Carried, WelcomeDesk
 from subscribers import tokens
-from subscribers.preferences import AddressChange
+from subscribers.consent import Whence
+from subscribers.preferences import AddressChange, Moved, move_address, moved_since
 from subscribers.subscriber import ACTIVE, ERASED, PAUSED, PENDING, SUPPRESSED, UNSUBSCRIBED, Subscriber
 from tests.letterbox import (
     ANA,
@@ -125,6 +126,27 @@ def test_readers_of_one_wording_share_a_letter_and_who_needs_it_again_gets_anoth
     assert Counter(letter["To"] for letter in mail(outbox)) == {ANA: 3, BO: 1}
 
 
+def test_readers_are_written_to_in_their_language_and_those_of_one_share_a_letter(
+    sqlite_engine: Engine, desk: WelcomeDesk, outbox: Path
+) -> None:
+    chosen = {ANA: "de", BO: None, "cy@example.com": "de", "di@example.com": "en", "gone@example.com": "tlh"}
+    numbers = subscribe(sqlite_engine, list(chosen))
+    with writing(sqlite_engine) as session:
+        for number, language in zip(numbers, chosen.values(), strict=True):
+            session.get_one(Subscriber, number).language = language
+        session.commit()
+    for number in numbers:
+        queue(sqlite_engine, desk, LINK, number)
+    carry(sqlite_engine, desk)
+    with reading(sqlite_engine) as session:
+        audiences = session.exec(select(StoredLetter.audience).order_by(col(StoredLetter.id))).all()
+    assert audiences == [2, 3]  # nobody has that last language: its reader gets the newsletter's own
+    subjects = {letter["To"]: str(letter["Subject"]) for letter in mail(outbox)}
+    german = {reader for reader, subject in subjects.items() if subject.startswith("Deine Seite bei")}
+    assert german == {ANA, "cy@example.com"}
+    assert set(subjects) == set(chosen)
+
+
 def test_a_letter_that_still_waits_is_not_queued_twice(engine: Engine, desk: WelcomeDesk, outbox: Path) -> None:
     (ana,) = subscribe(engine, [ANA])
     queue(engine, desk, LINK, ana)
@@ -152,6 +174,8 @@ def test_what_is_rolled_back_sends_nothing(engine: Engine, desk: WelcomeDesk, ou
         (WELCOME, ACTIVE, PAUSED, "left"),
         (LINK, ACTIVE, UNSUBSCRIBED, "accepted"),
         (LINK, PAUSED, SUPPRESSED, "suppressed"),
+        (CHANGED, PAUSED, UNSUBSCRIBED, "accepted"),
+        (CHANGED, ACTIVE, SUPPRESSED, "suppressed"),
     ],
 )
 def test_whom_a_letter_may_go_to_is_asked_again_when_it_leaves(
@@ -277,3 +301,27 @@ def test_the_present_address_hears_first_that_another_one_was_named_and_not_whic
     assert content.failure is None
     assert LINKS.preferences("") in content.html
     assert "thief" not in content.html + content.text
+
+
+def test_a_new_address_is_told_of_the_change_with_a_key_that_is_good_and_the_old_one_hears_nothing(
+    sqlite_engine: Engine, desk: WelcomeDesk, outbox: Path
+) -> None:
+    (ana,) = subscribe(sqlite_engine, [ANA])
+    change = name_address(sqlite_engine, ana, "new@example.org")
+    queue(sqlite_engine, desk, NOTICE, ana)  # still waits when the change is made
+    with writing(sqlite_engine) as session:
+        moved = move_address(session, change, Whence(), "a test", MONDAY + MINUTE)
+        welcome.tell_changed(session, desk, ana, MONDAY + MINUTE)
+        session.commit()
+    assert moved == (Moved.MOVED, ana)
+    carry(sqlite_engine, desk, MONDAY + 2 * MINUTE)
+    (letter,) = mail(outbox)
+    assert (letter["To"], letter["Subject"]) == (
+        "new@example.org",
+        "Your address was changed: Weekly AI Tool Verdicts",
+    )
+    assert ANA not in letter.as_string()
+    token = token_in(letter, LINKS.preferences(""))
+    number, made_at = desk.post.tokens.read_passing(tokens.PREFERENCES, token, MONDAY + DAY)
+    with reading(sqlite_engine) as session:
+        assert (number, moved_since(session, ana, made_at)) == (ana, False)

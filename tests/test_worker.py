@@ -1,8 +1,6 @@
 """Workers: they go on with what is going out, as many as there are, whatever goes wrong meanwhile."""
 
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -30,6 +28,7 @@ from subscribers.address import parse_address
 from subscribers.consent import Whence, Words
 from tests.cli.conftest import Newsletter, bare_newsletter  # noqa: F401  a fixture
 from tests.delivery.faulty_line import LOSE_REQUEST, FaultyLine
+from tests.forked import Forked
 from tests.newsroom import MONDAY, TUESDAY, W47, approve, at, draft, issue_of, publish, set_status, subscribe
 
 READERS = [f"reader{number}@example.com" for number in range(40)]
@@ -321,14 +320,12 @@ def test_a_database_that_is_not_there_yet_is_waited_for(opened: Assemble, sandbo
 def test_the_command_says_what_it_does_and_ends_with_status_0_when_it_is_told_to(
     new_database: Callable[[str], str], tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "newsletter", "worker"]
     environment = os.environ | {"NEWSLETTER_DATABASE_URL": new_database("sqlite")}
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe, text=True)
-    assert process.stderr
-    first = process.stderr.readline()
+    process = Forked("newsletter", "worker", env=environment, cwd=tmp_path, errors_apart=True)
+    wait_for(lambda: "\n" in process.said)
     process.terminate()
     out, err = process.communicate(timeout=20)
+    first = err.splitlines()[0]
     assert "started: goes on with issues that are going out, and carries letters to one person" in first
     assert process.returncode == 0, err
     assert "ended" in err

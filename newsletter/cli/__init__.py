@@ -2,9 +2,10 @@
 
 * `app`: all commands together, and how errors end
 * `console`: what commands print, and where
+* `languages`: the option that names a language
 * `whole_file`: how a file is written that somebody named
 * `ending`: how long work ends when it is told to
-* `comparisons`, `issues`, `readers`, `keys`, `system`: a group of commands each
+* `comparisons`, `issues`, `letters`, `readers`, `keys`, `system`: a group of commands each
 * `steering`: the commands for an issue on its way out; `came_back`: what `status` says of what came back
 * `numbers`: how issues did, and how the list grew; `columns`: its tables
 * `work`: who helps to carry what is going out

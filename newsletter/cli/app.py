@@ -11,6 +11,7 @@ from newsletter.cli import (
     events,
     issues,
     keys,
+    letters,
     numbers,
     provider_list,
     readers,
@@ -37,6 +38,7 @@ for command in (steering.send, steering.pause, steering.resume, steering.cancel)
 for command in (steering.retry, steering.reconcile, steering.status):
     issues.app.command()(command)
 app.add_typer(issues.app, name="issues")
+app.add_typer(letters.app, name="letters")
 readers.app.command()(provider_list.sync)
 app.add_typer(readers.app, name="subscribers")
 app.add_typer(events.app, name="events")

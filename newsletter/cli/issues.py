@@ -1,5 +1,7 @@
 """`newsletter issues …`: the week's issue, until it goes out. (`steering` has the commands from there on.)"""
 
+import sys
+import textwrap
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,18 +10,21 @@ from typing import Annotated, Any
 import typer
 from sqlmodel import Session
 
-from newsletter import weekly
+from newsletter import approving, weekly
 from newsletter.assembly import Assembly, assemble
 from newsletter.cli.comparisons import as_document, moment
-from newsletter.cli.console import AsJson, say, say_json, say_table
+from newsletter.cli.console import AsJson, fail, say, say_json, say_table
+from newsletter.cli.languages import OfReader
 from newsletter.db import reading, writing
 from newsletter.delivery import ledger, variants
 from newsletter.delivery.mime import filler_for
 from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue
+from newsletter.issues.variants import Selection
 from newsletter.issues.week import Week
+from newsletter.language import own_name
 from newsletter.message import Filler, Letter
-from newsletter.rendering.letter import render
+from newsletter.rendering.markdown import MOST_CHARACTERS
 from subscribers import audience
 
 app = typer.Typer(help="The week's issue, from draft to inbox.", no_args_is_help=True)
@@ -87,6 +92,7 @@ def show(of_week: ISO_WEEK, as_json: AsJson = False) -> None:
             "digest": digest_of(session, assembly, issue),
             "send_at": issue.send_at,
             "held_because": issue.held_because,
+            "note": issue.note,
             "comparisons": [as_document(record, issue.week) for record in records],
         }
     if as_json:
@@ -96,6 +102,8 @@ def show(of_week: ISO_WEEK, as_json: AsJson = False) -> None:
     if issue.held_because:
         say(f"held because {issue.held_because}")
     say(f"subject:   {issue.subject_line}\npreheader: {issue.preheader_line}\ndigest:    {document['digest']}")
+    if issue.note:
+        say(f"note:\n{textwrap.indent(issue.note, '    ')}")
     for place, record in enumerate(records, 1):
         say(f"{place:>2}. {record.title}")
 
@@ -108,11 +116,12 @@ def preview(
         list[str] | None,
         typer.Option("--muted", metavar="CATEGORY", help="As a reader gets it who has muted this; may be repeated."),
     ] = None,
+    language: OfReader = None,
 ) -> None:
     """Write letter.html, letter.txt and letter.eml: byte for byte what the sample reader would be sent."""
     with closing(assemble()) as assembly:
         with writing(assembly.engine) as session:
-            letter = _letter_of(session, assembly, of_week, muted or [])
+            letter = _letter_of(session, assembly, of_week, muted or [], language)
             date = weekly.require(session, of_week).send_at
             session.commit()
         reader = assembly.post.sample_recipient(date)
@@ -131,12 +140,26 @@ def edit(
     of_week: ISO_WEEK,
     subject: Annotated[str | None, typer.Option(help="At most 60 characters; empty: the made one again.")] = None,
     preheader: Annotated[str | None, typer.Option(help="At most 110 characters; empty: the made one again.")] = None,
+    note_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--note-file",
+            metavar="FILE",
+            help=f"Your words above the comparisons: Markdown, at most {MOST_CHARACTERS:,} characters; "
+            "-: from stdin; an empty file: none.",
+        ),
+    ] = None,
 ) -> None:
-    """Overrule the subject or the preheader of a draft."""
+    """Overrule the subject or the preheader of a draft, or put a note of your own above its comparisons."""
+    note = None if note_file is None else _read_note(note_file)
     with closing(assemble()) as assembly, writing(assembly.engine) as session:
         issue = weekly.edit(session, of_week, subject, preheader)
+        if note is not None:
+            issue = weekly.write_note(session, assembly.rules, of_week, note)
         session.commit()
         say(f"subject:   {issue.subject_line}\npreheader: {issue.preheader_line}")
+        if note is not None:
+            say(f"note:      {len(issue.note):,} characters" if issue.note else "note:      none")
 
 
 @app.command()
@@ -144,10 +167,10 @@ def approve(of_week: ISO_WEEK) -> None:
     """Bind your approval to the letter that was previewed; nothing else will be sent."""
     with closing(assemble()) as assembly:
         with reading(assembly.engine) as session:
-            weekly.look_over(session, assembly.rules, of_week)
+            approving.look_over(session, assembly.rules, of_week)
         with writing(assembly.engine) as session:
-            issue = weekly.approve(session, assembly.rules, of_week, datetime.now(UTC))
-            left_out = weekly.readership(session, weekly.comparisons_of(session, issue)).left_out
+            issue = approving.approve(session, assembly.rules, of_week, datetime.now(UTC))
+            left_out = approving.readership(session, assembly.rules, weekly.comparisons_of(session, issue)).left_out
             readers = audience.size(session) - left_out
             session.commit()
         say(f"approved {of_week}: digest {issue.digest}; goes out {local(issue.send_at, assembly)}")
@@ -158,7 +181,7 @@ def approve(of_week: ISO_WEEK) -> None:
 def unapprove(of_week: ISO_WEEK) -> None:
     """Take an approval back; the issue is a draft again."""
     with closing(assemble()) as assembly, writing(assembly.engine) as session:
-        weekly.unapprove(session, of_week)
+        approving.unapprove(session, of_week)
         session.commit()
     say(f"{of_week} is a draft again")
 
@@ -177,19 +200,38 @@ def schedule(
         say(f"{of_week} ({issue.state}) goes out {local(issue.send_at, assembly)}")
 
 
-def _letter_of(session: Session, assembly: Assembly, of_week: Week, muted: list[str]) -> Letter:
-    """What a reader gets who has muted these categories: frozen where it is, else as it would be frozen now."""
+def _letter_of(session: Session, assembly: Assembly, of_week: Week, muted: list[str], language: str | None) -> Letter:
+    """What a reader of a language gets who has muted these categories: frozen where it is, else as it would be now."""
+    rules = assembly.rules
     issue = weekly.require(session, of_week)
-    without = weekly.left_without(weekly.comparisons_of(session, issue), muted, of_week)
+    without = approving.left_without(weekly.comparisons_of(session, issue), muted, of_week)
+    other = None if language == rules.masthead.language else language
     if issue.letter_id is None:
-        if without:
-            return render(weekly.manuscript(session, assembly.rules, issue), without)
-        return weekly.preview(session, assembly.rules, of_week)
+        if without or other:
+            return approving.variant_of(
+                weekly.manuscript(session, rules, issue), Selection(without, tuple(muted), other)
+            )
+        return approving.preview(session, rules, of_week)
     stored = session.get_one(ledger.StoredLetter, issue.letter_id)
-    letter = variants.find(session, stored, without) if without else stored.letter()
+    letter = variants.find(session, stored, without, other)
     if letter is None:
-        raise weekly.CannotDo(f"issue {of_week} went out, and nobody had muted just that: no such letter was made")
+        wanted = [f"chosen {own_name(other)}"] if other else []
+        wanted += ["muted just that"] if without else []
+        nobody = f"nobody had {' and '.join(wanted)}"
+        raise weekly.CannotDo(f"issue {of_week} went out, and {nobody}: no such letter was made")
     return letter
+
+
+def _read_note(file: Path) -> str:
+    """An editor's note from a file, or from stdin."""
+    try:
+        written = sys.stdin.buffer.read() if file == Path("-") else file.read_bytes()
+        return written.decode("utf-8")
+    except OSError as error:
+        return fail(f"{file}: {error.strerror}")
+    except UnicodeDecodeError as error:
+        line = written.count(b"\n", 0, error.start) + 1
+        return fail(f"{file}:{line}: this is not UTF-8; save the note in that encoding")
 
 
 def digest_of(session: Session, assembly: Assembly, issue: Issue) -> str | None:

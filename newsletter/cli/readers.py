@@ -13,10 +13,12 @@ from sqlmodel import Session
 
 from newsletter.assembly import assemble
 from newsletter.cli.console import AsJson, as_document, fail, say, say_json, say_table, tell
+from newsletter.cli.languages import Spoken
 from newsletter.cli.whole_file import goes_to_stdout, whole_file
 from newsletter.db import leave_no_copies, reading, writing
 from newsletter.dossier import dossier
 from newsletter.farewell import forget
+from newsletter.language import available, own_name
 from newsletter.tracking.newest import newest
 from subscribers import consent, subscriber, suppression
 from subscribers.address import Address, parse_address
@@ -46,7 +48,9 @@ OfStatus = Annotated[
 
 @app.command()
 def add(
-    address: Email, source: Annotated[str, typer.Option(help="Where and how they agreed.")] = "added by an editor"
+    address: Email,
+    source: Annotated[str, typer.Option(help="Where and how they agreed.")] = "added by an editor",
+    language: Spoken = None,
 ) -> None:
     """Add one reader who has agreed elsewhere."""
     parsed, now = _parsed(address, to_write=True), datetime.now(UTC)
@@ -67,7 +71,7 @@ def add(
         if known and known.status == ACTIVE:
             say(f"{known.email} is on the list already")
             return
-        reader = known or subscriber.add(session, parsed, ACTIVE, now)
+        reader = known or subscriber.add(session, parsed, ACTIVE, now, language=language)
         subscriber.move(reader, ACTIVE, now)
         assert reader.id is not None  # it has been stored
         consent.note(session, reader.id, consent.ADDED, source, now)
@@ -88,7 +92,7 @@ def show(address: Email, as_json: AsJson = False) -> None:
     if as_json:
         say_json(
             {
-                **reader.model_dump(include={"email", "status", "since", "paused_until"}),
+                **reader.model_dump(include={"email", "status", "since", "paused_until", "language"}),
                 "muted_categories": reader.muted_categories,
                 "consent": [step.model_dump(exclude={"id", "subscriber_id"}) for step in steps],
                 "suppression": suppressed and suppressed.model_dump(include={"reason", "source", "at"}),
@@ -99,6 +103,8 @@ def show(address: Email, as_json: AsJson = False) -> None:
     say(f"{reader.email}: {reader.status} since {reader.since:%Y-%m-%d %H:%M} UTC ({STATUSES[reader.status]})")
     if reader.paused_until:
         say(f"paused until {reader.paused_until:%Y-%m-%d %H:%M} UTC")
+    if reader.language:
+        say(f"reads: {_named(reader.language)}")
     if reader.muted_categories:
         say(f"muted: {', '.join(reader.muted_categories)}")
     if suppressed:
@@ -222,6 +228,10 @@ def lift(
     say(f"{parsed.email} may be written to again; " + (f"now {reader.status}" if reader else "not on the list"))
     if before and before.reason not in (suppression.MANUAL, suppression.SOFT_BOUNCE):
         tell("the provider may keep a list of its own: take the address off that, too, or it goes on refusing it")
+
+
+def _named(language: str) -> str:
+    return f"{own_name(language)} ({language})" if language in available() else f"{language}, which there is not"
 
 
 def _why(suppressed: Suppression) -> str:

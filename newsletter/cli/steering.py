@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from newsletter import asking, outgoing, steering, weekly
+from newsletter import approving, asking, outgoing, steering, weekly
 from newsletter.asking import Decided, Decision
 from newsletter.assembly import Assembly, assemble
 from newsletter.cli.came_back import came_back_lines, judged
@@ -152,7 +152,7 @@ def status(of_week: ISO_WEEK, as_json: AsJson = False) -> None:
     """The accounting: where every reader of the audience stands, what came back, and what you can decide."""
     with closing(assemble()) as assembly, judged(assembly.engine) as session:
         issue = weekly.require(session, of_week)
-        changes = weekly.changes_since_approval(session, assembly.rules, issue)
+        changes = approving.changes_since_approval(session, assembly.rules, issue)
         told = assembly.provider.keeps_history
         document = outgoing.status(session, issue, digest_of(session, assembly, issue), changes, told=told)
         books = ledger.accounting(session, issue.letter_id)

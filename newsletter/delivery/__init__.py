@@ -8,7 +8,7 @@
 * `deadline`: a conversation with any of them ends, however slowly it is led
 * `wire`: what of ours may be written into a message's head
 * `ledger`: one row per reader and letter: draw up, claim, record, account
-* `variants`: what a letter says to those who have muted some of it
+* `variants`: what a letter says to those who have muted some of it, or read another language
 * `sender_lock`: one sender at a time; a dead one is noticed at once
 * `send`: claim -> provider -> record, until nothing is queued
 * `soundness`: whether a letter is as it was frozen, and its rows make sense

@@ -7,13 +7,25 @@ in `MOVES`.
 
 import re
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 import sqlalchemy
-from sqlalchemy import CheckConstraint, ColumnElement, Index, Integer, Update, bindparam, func, insert, literal, update
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    Index,
+    Integer,
+    Update,
+    bindparam,
+    func,
+    insert,
+    literal,
+    or_,
+    update,
+)
 from sqlmodel import Field, Session, col, select
 
 from newsletter.db import Table, given, is_sqlite, one_of
@@ -87,7 +99,10 @@ TRACKED: Final[Mapping[str, str]] = {
 }
 """What may be noted of openings and clicks."""
 
-ALL_ALIKE: Final[Mapping[str, int | None]] = {}
+Choice = tuple[str, str | None]
+"""What a reader has muted, and the language that they have chosen, as `Subscriber` has both."""
+
+ALL_ALIKE: Final[Mapping[Choice, int | None]] = {}
 """Of a letter without variants."""
 
 
@@ -214,27 +229,19 @@ def store(session: Session, letter: Letter, tag: str, now: datetime) -> StoredLe
     return stored
 
 
-def draw_up(session: Session, stored: StoredLetter, variant_of: Mapping[str, int | None] = ALL_ALIKE) -> int:
+def draw_up(session: Session, stored: StoredLetter, variant_of: Mapping[Choice, int | None] = ALL_ALIKE) -> int:
     """Fix the audience: one row per reader, in one statement. The caller commits. Return how many.
 
-    `variant_of`: what is muted (as `Subscriber.muted` has it) -> the variant's number, None for those who get nothing.
-    Everybody else gets the letter itself, also who mutes something while the list is being drawn up.
+    `variant_of`: what is chosen -> the variant's number, None for those who get nothing. Everybody else gets all of the
+    letter, also who mutes something while the list is being drawn up: in their language, where anybody gets that.
     """
     assert stored.id is not None  # store() has flushed it
     assert stored.audience is None  # a list is drawn up once
-    muted_by: dict[int | None, list[str]] = {}
-    for muted, number in variant_of.items():
-        muted_by.setdefault(number, []).append(muted)
-    nothing_left = _muted_one_of(muted_by.pop(None, []))
-    variant = sqlalchemy.case(
-        (col(Subscriber.muted) == NOTHING_MUTED, 0),  # most readers; asked first
-        *((_muted_one_of(texts), number) for number, texts in muted_by.items()),
-        else_=0,
-    )
+    nothing_left = _muted_one_of({muted for (muted, _), number in variant_of.items() if number is None})
     members = member_ids().where(~nothing_left)
     # In one order, as whoever else locks many readers does: each row refers to its reader, and so locks them a little.
     members = members.order_by(col(Subscriber.id))
-    members = members.add_columns(literal(stored.id), variant, literal(QUEUED), literal(False))
+    members = members.add_columns(literal(stored.id), _variant(variant_of), literal(QUEUED), literal(False))
     columns = ["subscriber_id", "letter_id", "variant", "state", "passing"]
     session.connection().execute(insert(Delivery).from_select(columns, members))
     if not is_sqlite(session.connection()):
@@ -336,6 +343,29 @@ def set_open(session: Session, letter_id: int, is_open: bool) -> None:
     session.connection().execute(update(StoredLetter).where(of_letter).values(open=is_open))
 
 
-def _muted_one_of(texts: Sequence[str]) -> ColumnElement[bool]:
+def _variant(variant_of: Mapping[Choice, int | None]) -> ColumnElement[int]:
+    """The number of each reader's variant."""
+    whole: dict[str, int] = {}
+    chosen: dict[int, dict[str | None, list[str]]] = {}
+    for (muted, language), number in variant_of.items():
+        if number is None:
+            continue
+        chosen.setdefault(number, {}).setdefault(language, []).append(muted)
+        if muted == NOTHING_MUTED and language is not None:
+            whole[language] = number
+    # The languages are few, and most readers have muted nothing: they are asked first, and their ways of muting never.
+    all_of_it = sqlalchemy.case(whole, value=col(Subscriber.language), else_=0) if whole else literal(0)
+    return sqlalchemy.case(
+        (col(Subscriber.muted) == NOTHING_MUTED, all_of_it),
+        *((or_(*(_chose(*each) for each in by_language.items())), number) for number, by_language in chosen.items()),
+        else_=all_of_it,
+    )
+
+
+def _chose(language: str | None, mutings: Collection[str]) -> ColumnElement[bool]:
+    return col(Subscriber.language).is_not_distinct_from(language) & _muted_one_of(mutings)
+
+
+def _muted_one_of(texts: Collection[str]) -> ColumnElement[bool]:
     # Written out, not bound: SQLite binds at most 32,766 values, and there may be more ways of muting.
-    return col(Subscriber.muted).in_(bindparam(None, list(texts), expanding=True, literal_execute=True))
+    return col(Subscriber.muted).in_(bindparam(None, sorted(texts), expanding=True, literal_execute=True))

@@ -3,7 +3,7 @@
 * `week`: pure: a week in our time zone, DST and all
 * `ordering`: pure: which comparison leads, and why
 * `subject`: pure: subject line and preheader
-* `variants`: pure: which variants an issue has for those who have muted some of it, and who gets which
+* `variants`: pure: which variants an issue has for those who have muted some of it or read another language
 * `retrospect`: pure: what an issue says of the ones before it
 * `issue`: the Issue table: draft -> approved -> sending -> sent
 * `history`: what readers were told of a tool before and since, and how they voted on the last issue

@@ -27,6 +27,7 @@ _TABLE = str.maketrans(_REFERENCES)
 # Embeddings, overrides and isolates: one left open would turn round our own words on the same line.
 _DIRECTION_CONTROLS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+_LINE_END = re.compile("\r\n?|[\x0b\x0c\x1c-\x1f\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufffe\uffff\ud800-\udfff]")
 
 
@@ -53,6 +54,11 @@ def in_text(text: str) -> str:
 def clean(text: str) -> str:
     """One line of text: runs of white space become one blank; control characters and direction controls go."""
     return " ".join(_CONTROL.sub("", text.translate(_DIRECTION_CONTROLS)).split())
+
+
+def legible(text: str) -> str:
+    """Text of many lines, each ended by a line feed: control characters and direction controls go."""
+    return _CONTROL.sub("", _LINE_END.sub("\n", text.translate(_DIRECTION_CONTROLS)))
 
 
 def isolate(text: str) -> str:

@@ -1,8 +1,8 @@
-"""Can everybody read the letter's colours, by day and by night?
+"""Can everybody read the letter's colours, by day, by night and on paper?
 
 Pure. Works out the colours as a browser would, from inline styles, bgcolor attributes and style sheets, in light and
-in dark mode, and measures every text against what is behind it (WCAG 2.2, success criterion 1.4.3). Knows only as
-much CSS as our letters use, and raises on the rest: a check that guesses is worse than none.
+in dark mode and in print, and measures every text against what is behind it (WCAG 2.2, success criterion 1.4.3). Knows
+only as much CSS as our letters use, and raises on the rest: a check that guesses is worse than none.
 
 Not covered: clients that turn colours round by themselves, and so the rules under `[data-ogsc]` and `[data-ogsb]`
 with which Outlook lets us correct it.
@@ -10,13 +10,13 @@ with which Outlook lets us correct it.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from newsletter.rendering.elements import Element, parse
 from newsletter.theme import LEAST, ratio
 
-MODES = ("light", "dark")
+MODES = ("light", "dark", "print")
 
 
 class UnknownCSSError(ValueError):
@@ -32,7 +32,8 @@ class _Rule:
     specificity: tuple[int, int, int]
     declarations: tuple[tuple[str, str, bool], ...]
     """Property, value, whether important."""
-    dark_only: bool
+    mode: str | None
+    """The mode that it is for; None: all of them."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def contrast_findings(html: str) -> list[str]:
     rules = [rule for sheet in document.walk() if sheet.tag == "style" for rule in _rules(sheet)]
     findings: dict[str, None] = {}
     for mode in MODES:
-        valid = [rule for rule in rules if mode == "dark" or not rule.dark_only]
+        valid = [rule for rule in rules if rule.mode in (None, mode)]
         for text, look in _texts(document, _Look(), valid):
             for problem in _problems(look):
                 findings[f"{problem} in {mode} mode: {text[:40]!r}"] = None
@@ -164,17 +165,17 @@ def _in_sheet(css: str) -> Iterator[_Rule]:
         elif prelude.startswith("@"):
             raise UnknownCSSError(f"not understood: {prelude!r}")
         else:
-            yield from _plain(prelude, body, dark_only=False)
+            yield from _plain(prelude, body)
         position = closing + 1
 
 
 def _in_media(query: str, css: str) -> Iterator[_Rule]:
-    dark = bool(_DARK_QUERY.fullmatch(query))
-    if not dark and not _WIDTH_QUERY.fullmatch(query):
+    mode = "print" if query == "print" else "dark" if _DARK_QUERY.fullmatch(query) else None
+    if mode is None and not _WIDTH_QUERY.fullmatch(query):
         raise UnknownCSSError(f"media query not understood: {query!r}")
     for rule in _in_sheet(css):
-        if dark:
-            yield _Rule(rule.steps, rule.specificity, rule.declarations, dark_only=True)
+        if mode:
+            yield replace(rule, mode=mode)
         elif rule.declarations:
             raise UnknownCSSError(f"colour or display: none depends on the width of the screen: {query}")
 
@@ -188,13 +189,13 @@ def _closing(css: str, opening: int) -> int:
     raise UnknownCSSError("a brace is never closed")
 
 
-def _plain(prelude: str, body: str, *, dark_only: bool) -> Iterator[_Rule]:
+def _plain(prelude: str, body: str) -> Iterator[_Rule]:
     declarations = tuple(_declarations(body))
     for selector in prelude.split(","):
         if _OUTLOOK_RECOLOURED.match(selector.strip()):
             continue
         steps, specificity = _selector(selector.strip())
-        yield _Rule(steps, specificity, declarations, dark_only)
+        yield _Rule(steps, specificity, declarations, None)
 
 
 def _selector(selector: str) -> tuple[tuple[tuple[str, str], ...], tuple[int, int, int]]:

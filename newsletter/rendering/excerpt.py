@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from newsletter.rendering.armour import clean, html_bytes
 
 ELLIPSIS = "…"
+AFTER_SENTENCE = f"\u00a0{ELLIPSIS}"  # never alone on a line
 _ZERO_WIDTH_JOINER = "\u200d"
 _VIRAMA = 9  # canonical combining class: joins the letter after it, too
 _SENTENCE_END = (".", "!", "?", "。", "！", "？", "؟", "।")
+_PAUSES = (",", ";", ":", "–", "—")
 _LOOSE = (" ", ",", ";", ":", "-", "–", "—", "(", "“", "、", "，")  # not to be left standing before an ellipsis
 
 
@@ -19,17 +21,18 @@ def excerpt(text: str, limit: int) -> str:
     """Cut a text to at most `limit` characters and at most 2 * `limit` bytes of HTML, on one line.
 
     The second bound keeps the letter within its size in any script: a Chinese character takes three bytes, and as much
-    room on the screen as two Latin ones. Cuts after a sentence where one ends in the second half, else after a
-    word, and in a word where it is long or the script has no blanks.
+    room on the screen as two Latin ones. Cuts after a sentence where one ends in the second half, else at a pause
+    where there is one in the last third, else after a word, and in a word where it is long or the script has no blanks.
     """
     text = clean(text)
     kept, whole = _prefix(text, limit, 2 * limit)
     if whole:
         return text or ELLIPSIS
-    kept, _ = _prefix(text, limit - 2, 2 * limit - len(f" {ELLIPSIS}".encode()))
+    kept, _ = _prefix(text, limit - 2, 2 * limit - len(AFTER_SENTENCE.encode()))
     for end in range(len(kept) - 1, len(kept) // 2, -1):
         if kept[end] == " " and kept[end - 1] in _SENTENCE_END:
-            return "".join(kept[:end]) + f" {ELLIPSIS}"
+            return "".join(kept[:end]) + AFTER_SENTENCE
+    kept = kept[: _clause_end(kept) or len(kept)]
     if not text.startswith(" ", len("".join(kept))):
         for end in range(len(kept) - 1, len(kept) // 2, -1):
             if kept[end] == " ":
@@ -38,6 +41,14 @@ def excerpt(text: str, limit: int) -> str:
     while kept and kept[-1] in _LOOSE:
         kept.pop()
     return "".join(kept) + ELLIPSIS
+
+
+def _clause_end(kept: list[str]) -> int | None:
+    """Where the last clause ends, after a comma or a dash: to break off there sounds like the writer."""
+    for end in range(len(kept) - 1, 2 * len(kept) // 3, -1):
+        if kept[end] == " " and kept[end - 1] in _PAUSES:
+            return end
+    return None
 
 
 def clusters(text: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from typing import Final
 from newsletter.comparisons.record import Comparison
 from newsletter.issues.retrospect import changed
 from newsletter.issues.subject import subject_line
+from newsletter.language import ENGLISH, ISSUE, available, source, speech
 from newsletter.rendering import mjml
 from newsletter.rendering.edition import Edition
 from newsletter.rendering.letter import TEMPLATE, templates
@@ -25,6 +26,8 @@ PREHEADER: Final = "the preheader"
 BEFORE: Final = "the subject of the issue before"
 EARLIER: Final = "what the panel said of these tools before"
 VOTE: Final = "the vote on the issue before"
+NOTE: Final = "the editor's note"
+COLOURS: Final = "the colours of the theme"
 COMPILER: Final = f"the MJML compiler {mjml.PACKAGE}"
 PROGRAM: Final = "the program"
 
@@ -53,13 +56,17 @@ def ingredients(edition: Edition, shown: Mapping[str, str]) -> dict[str, str]:
     """What an issue's letter and its variants are made of: a name -> 16 hex digits of the SHA-256 of what bears it.
 
     `shown`: settings that show in the mail's head, by their names; those of the masthead come from the edition. What
-    has a version is told by it: the program and the compiler.
+    has a version is told by it: the program, which holds the English words, and the compiler. A letter's variants are
+    in all languages that there are, so all of them count.
     """
     masthead = edition.masthead
     settings = {
         "NEWSLETTER_NAME": masthead.name,
         "NEWSLETTER_POSTAL_ADDRESS": masthead.postal_address,
         "NEWSLETTER_BASE_URL": masthead.links.base_url,
+        "NEWSLETTER_LOGO_TEXT": masthead.logo or "",
+        "NEWSLETTER_SOCIAL_LINKS": repr(masthead.social),
+        "NEWSLETTER_LANGUAGE": masthead.language,
         **shown,
     }
     texts = {
@@ -70,8 +77,13 @@ def ingredients(edition: Edition, shown: Mapping[str, str]) -> dict[str, str]:
         BEFORE: _to_be_avoided(edition),
         EARLIER: _told_before(edition),
         VOTE: repr(edition.last_vote),
+        NOTE: edition.note or "",
+        COLOURS: repr(masthead.theme),
         **{f"the setting {name}": value for name, value in settings.items()},
-        **{f"the template letters/{name}": source for name, source in _read_by(TEMPLATE)},
+        **{f"the template letters/{name}": text for name, text in _read_by(TEMPLATE)},
+        **{
+            f"the translation locales/{code}/{ISSUE}.po": source(code, ISSUE) for code in available() if code != ENGLISH
+        },
     }
     digests = {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in texts.items()}
     return digests | VERSIONS
@@ -128,8 +140,12 @@ def _told_before(edition: Edition) -> str:
 
 
 def _to_be_avoided(edition: Edition) -> str:
-    """The subject of the issue before, where this letter or a variant without its lead would else have it as well."""
-    made = {subject_line(each, None, edition.week) for each in edition.comparisons[1:]}
+    """The subject of the issue before, where a made one of this letter or of a variant would else be the same."""
+    made = {
+        subject_line(speech(code, ISSUE), each, None, edition.week)
+        for code in available()
+        for each in edition.comparisons
+    }
     previous = edition.previous_subject
     return previous if previous is not None and previous in {edition.subject, *made} else ""
 
@@ -141,8 +157,8 @@ def _read_by(name: str) -> Iterator[tuple[str, str]]:
     """
     waiting, seen = [name], {name}
     for each in waiting:
-        if (source := templates().get(each)) is not None:
-            yield each, source
-            brought_in = dict.fromkeys(_BROUGHT_IN.findall(source))
+        if (text := templates().get(each)) is not None:
+            yield each, text
+            brought_in = dict.fromkeys(_BROUGHT_IN.findall(text))
             waiting += [other for other in brought_in if other not in seen]
             seen.update(brought_in)

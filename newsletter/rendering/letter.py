@@ -19,8 +19,9 @@ from newsletter.places import TEMPLATES
 from newsletter.rendering import plain_text
 from newsletter.rendering.armour import clean, in_html, in_text, isolate
 from newsletter.rendering.edition import Edition
+from newsletter.rendering.markdown import mail_html
 from newsletter.rendering.mjml import compile_mjml
-from newsletter.rendering.page import envelope, in_words, page
+from newsletter.rendering.page import envelope, page
 
 TEMPLATE: Final = "issue.mjml"
 """The template of an issue's letter; it brings in its parts."""
@@ -70,7 +71,7 @@ def environment(language: str, domain: str) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters.update(isolate=isolate, in_words=in_words)
+    made.filters.update(isolate=isolate, mail_html=mail_html)
     made.globals.update(_=sentence, many=many, say=say)
     return made
 

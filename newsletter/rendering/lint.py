@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from newsletter.message import MERGE_FIELD, Letter
 from newsletter.rendering.contrast import UnknownCSSError, contrast_findings
 from newsletter.rendering.elements import Element, parse
-from newsletter.rendering.plain_text import WIDTH, columns
+from newsletter.rendering.plain_text import CHANGED_ON_THE_WAY, WIDTH, columns
 from newsletter.rendering.size import MOST_BYTES, size_after_filling
 
 ISSUE_FIELDS = frozenset({"EMAIL", "PREFERENCES_URL", "UNSUBSCRIBE_URL", "VOTE_URL", "CANARY_URL"})
@@ -26,6 +26,7 @@ MOST_SUBJECT = 60  # characters; longer ones are cut in most lists of messages
 MOST_PREHEADER = 110
 
 _ADDRESS = re.compile(r"https?://[^\s<>“”\"]+")
+_BRACKETED = re.compile(r"<(https?://[^\s<>]+)>")
 _AFTER_ADDRESS = ".,;:!?…)]}'’"
 
 
@@ -157,13 +158,19 @@ def _text(text: str) -> Iterator[str]:
         is_address = ("://" in line or KEY.match(line)) and len(line.split()) == 1
         if columns(line) > WIDTH and not is_address:
             yield f"line {number} of the text has {columns(line)} columns, more than {WIDTH}"
+        if CHANGED_ON_THE_WAY.match(line) or line != line.rstrip():
+            yield f"line {number} of the text begins or ends in a way that mail programs change: {line[:20]!r}"
 
 
 def _same_links(document: Element, text: str) -> Iterator[str]:
     linked = {element.attributes.get("href", "") for element in document.walk() if element.tag == "a"} - {"", CANARY}
     # What is quoted may name pages, too; a narrow cell of the text may have broken such a name.
     printed = _addresses(" ".join(child for e in document.walk() for child in e.children if isinstance(child, str)))
-    in_text = _addresses(text) | {match[0] for match in KEY.finditer(text)}
+    # An address that is a line of its own, or in angle brackets, ends there, whatever it ends in.
+    whole = {line for line in text.splitlines() if _ADDRESS.fullmatch(line)}
+    in_text = whole | {match[0] for match in KEY.finditer(text)} | set(_BRACKETED.findall(text))
+    for line in text.splitlines():
+        in_text |= set() if line in whole else _addresses(line)
     for target in sorted(linked - in_text):
         yield f"a link of the HTML is missing in the text: {target}"
     for target in sorted(in_text - linked):

@@ -1,7 +1,8 @@
-"""What does a letter to one person say? Five kinds, each with one thing to press.
+"""What does a letter to one person say? Six kinds, each with one thing to press.
 
-Pure. Both parts of the letter, HTML and text, are printed from the same note. All texts are plain and cut to fit:
-whoever prints them escapes them. Who it goes to is no part of it: the templates leave that as merge fields.
+Pure. Both parts of the letter, HTML and text, are printed from the same note, which speaks the reader's language. All
+texts are plain and cut to fit: whoever prints them escapes them. Who it goes to is no part of it: the templates leave
+that as merge fields.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Final
 
 from markupsafe import Markup
 
+from newsletter.language import Speech
 from newsletter.rendering.armour import isolate
 from newsletter.rendering.edition import Masthead
 from newsletter.rendering.excerpt import excerpt
@@ -20,9 +22,10 @@ WELCOME: Final = "welcome"
 LINK: Final = "link"
 ADDRESS: Final = "address"
 NOTICE: Final = "notice"
+CHANGED: Final = "changed"
 
 # Characters. A subject shows whole in lists of messages up to 60.
-_NAME_IN_SUBJECT, _LATEST = 30, 100
+_NAME_IN_SUBJECT, _LATEST, _SOCIAL = 30, 100, 40
 
 # A template engine of the sender's fills these in; Markup, so that they are not escaped like texts.
 _CONFIRM_URL, _PREFERENCES_URL = Markup("%%CONFIRM_URL%%"), Markup("%%PREFERENCES_URL%%")
@@ -34,8 +37,11 @@ FIELDS: Final = {
     LINK: frozenset({"EMAIL", "PREFERENCES_URL"}),
     ADDRESS: frozenset({"EMAIL", "ADDRESS_URL"}),
     NOTICE: frozenset({"EMAIL", "PREFERENCES_URL"}),
+    CHANGED: frozenset({"EMAIL", "PREFERENCES_URL"}),
 }
-"""Kind -> the merge fields of its letter."""
+"""Kind -> the merge fields of its letter, in the order in which a reader may meet them."""
+
+_HERE: Final = "\0"  # where the reader's address stands in a sentence, until that is cut in two
 
 
 @dataclass(frozen=True)
@@ -59,25 +65,36 @@ class Link:
 class Note:
     """A letter to one person, as it shows."""
 
+    language: str
+    """The one that it speaks (ISO 639)."""
+    direction: str
+    """In which direction that is written: "ltr" or "rtl"."""
     name: str
+    logo: str
     subject: str
     preheader: str
     headline: str
     before: tuple[str, ...]
     """Paragraphs above the button."""
+    quoted: str | None
+    """What an editor has said, below those: the subject of the latest issue."""
+    quoted_language: str | None
+    """That one's, where it is not the letter's."""
     button: Link
     after: tuple[str, ...]
     """Paragraphs below it."""
     links: tuple[Link, ...]
     """What else can be pressed."""
-    because: str
-    """Why it came: goes on after "This letter went to ADDRESS"."""
+    because: tuple[str, str]
+    """Why it came: a sentence, before and behind the reader's address."""
+    social: tuple[Link, ...]
+    """Where else we can be found."""
     postal_address: str
 
 
 @dataclass(frozen=True)
 class _Words:
-    """What is a kind's own of a note. `subject` ends before the newsletter's name."""
+    """What is a kind's own of a note. `because` holds the reader's address as `_HERE`."""
 
     subject: str
     preheader: str
@@ -87,139 +104,232 @@ class _Words:
     after: tuple[str, ...]
     because: str
     links: tuple[Link, ...] = ()
+    quoted: str | None = None
 
 
-def note(kind: str, masthead: Masthead, latest: Latest | None = None) -> Note:
+@dataclass(frozen=True)
+class _Telling:
+    """What the words of a note depend on."""
+
+    say: Speech
+    name: str
+    """The newsletter's, as it stands in a sentence."""
+    short: str
+    """The same for a subject."""
+    masthead: Masthead
+    latest: Latest | None
+
+
+def note(kind: str, masthead: Masthead, latest: Latest | None, say: Speech) -> Note:
     """What a letter of a kind says. `latest` shows in a welcome only. Raises KeyError for an unknown kind."""
     name = excerpt(masthead.name, MASTHEAD_NAME)
-    words = _KINDS[kind](isolate(name), masthead, latest)
+    short = isolate(excerpt(masthead.name, _NAME_IN_SUBJECT))
+    words = _KINDS[kind](_Telling(say, isolate(name), short, masthead, latest))
+    before, _, behind = words.because.partition(_HERE)
     return Note(
+        language=say.code,
+        direction=say.direction,
         name=name,
-        subject=f"{words.subject} {isolate(excerpt(masthead.name, _NAME_IN_SUBJECT))}",
+        logo=excerpt(masthead.logo or masthead.name, MASTHEAD_NAME),
+        subject=words.subject,
         preheader=words.preheader,
         headline=words.headline,
         before=words.before,
+        quoted=words.quoted,
+        quoted_language=masthead.language if masthead.language != say.code else None,
         button=words.button,
         after=words.after,
         links=words.links,
-        because=words.because,
+        because=(before, behind),
+        social=tuple(Link(excerpt(where, _SOCIAL), url) for where, url in masthead.social),
         postal_address=excerpt(masthead.postal_address, POSTAL_ADDRESS),
     )
 
 
-def _confirm(name: str, _: Masthead, __: Latest | None) -> _Words:
+def _confirm(of: _Telling) -> _Words:
+    say = of.say
     return _Words(
-        subject="Please confirm:",
-        preheader="One button on our page, then you are on the list. Nothing happens until you press it.",
-        headline="Shall we write to you once a week?",
-        before=(f"Somebody asked us to send {name} to this address, once a week. If that was you, press the button.",),
-        button=Link("Yes, confirm", _CONFIRM_URL),
-        after=(
-            "It opens a page that says the same once more, with a button of its own. Nothing is done until you press "
-            "that one. The link works for seven days.",
-            "If it was not you, do nothing. You get no newsletter from us, and an address that nobody confirms is "
-            "forgotten after 30 days.",
+        subject=say("Please confirm: {name}", name=of.short),
+        preheader=say("One button on our page, then you are on the list. Nothing happens until you press it."),
+        headline=say("Shall we write to you once a week?"),
+        before=(
+            say(
+                "Somebody asked us to send {name} to this address, once a week. If that was you, press the button.",
+                name=of.name,
+            ),
         ),
-        because="because somebody typed it into our sign-up form.",
+        button=Link(say("Yes, confirm"), _CONFIRM_URL),
+        after=(
+            say(
+                "It opens a page that says the same once more, with a button of its own. Nothing is done until you "
+                "press that one. The link works for seven days."
+            ),
+            say(
+                "If it was not you, do nothing. You get no newsletter from us, and an address that nobody confirms is "
+                "forgotten after 30 days."
+            ),
+        ),
+        because=say("This letter went to {email} because somebody typed it into our sign-up form.", email=_HERE),
     )
 
 
-def _welcome(name: str, masthead: Masthead, latest: Latest | None) -> _Words:
-    own_page = Link("Open your own page", _PREFERENCES_URL)
-    leave = Link("Unsubscribe", _UNSUBSCRIBE_URL)
-    what = (
-        f"From now on {name} comes to you once a week. Each comparison puts two tools side by side, and says who of a "
-        "panel of reviewers would ship them."
+def _welcome(of: _Telling) -> _Words:
+    say = of.say
+    own_page = Link(say("Open your own page"), _PREFERENCES_URL)
+    leave = Link(say("Unsubscribe"), _UNSUBSCRIBE_URL)
+    subject = say("Welcome to {name}", name=of.short)
+    headline = say("You are on the list")
+    because = say("This letter went to {email} because you confirmed that you want to read us.", email=_HERE)
+    what = say(
+        "{name} comes to you once a week from now on. Each comparison puts two tools side by side, and says who of a "
+        "panel of reviewers would ship them.",
+        name=of.name,
     )
-    yours = (
+    yours = say(
         "You have a page of your own, without a password: choose categories, pause for some weeks, change your "
         "address, or leave. Every issue brings a fresh link to it."
     )
-    if latest is None:
+    if of.latest is None:
         return _Words(
-            subject="Welcome to",
-            preheader="You are on the list. The next issue comes by itself.",
-            headline="You are on the list",
+            subject=subject,
+            preheader=say("You are on the list. The next issue comes by itself."),
+            headline=headline,
             before=(what, yours),
             button=own_page,
             after=(),
             links=(leave,),
-            because="because you confirmed that you want to read us.",
+            because=because,
         )
     return _Words(
-        subject="Welcome to",
-        preheader="You are on the list. Here is the latest issue, until the next one comes by itself.",
-        headline="You are on the list",
-        before=(what, f"Until the next one comes, here is the latest: “{isolate(excerpt(latest.subject, _LATEST))}”."),
-        button=Link("Read the latest issue", masthead.links.issue(latest.week)),
+        subject=subject,
+        preheader=say("You are on the list. Here is the latest issue, until the next one comes by itself."),
+        headline=headline,
+        before=(what, say("Until the next one comes, here is the latest:")),
+        quoted=say("“{subject}”", subject=isolate(excerpt(of.latest.subject, _LATEST))),
+        button=Link(say("Read the latest issue"), _in_language(of, of.masthead.links.issue(of.latest.week))),
         after=(yours,),
         links=(own_page, leave),
-        because="because you confirmed that you want to read us.",
+        because=because,
     )
 
 
-def _link(name: str, _: Masthead, __: Latest | None) -> _Words:
+def _in_language(of: _Telling, url: str) -> str:
+    """A page of ours in the letter's language; pages have the newsletter's own by themselves."""
+    return url if of.say.code == of.masthead.language else f"{url}?lang={of.say.code}"
+
+
+def _link(of: _Telling) -> _Words:
+    say = of.say
     return _Words(
-        subject="Your own page at",
-        preheader="We know this address already. The link opens your own page; nothing has changed.",
-        headline="Here is your own page",
+        subject=say("Your own page at {name}", name=of.short),
+        preheader=say("We know this address already. The link opens your own page; nothing has changed."),
+        headline=say("Here is your own page"),
         before=(
-            f"Somebody, probably you, gave this address to {name} once more, or asked for a fresh link. We know the "
-            "address already, and nothing has changed.",
+            say(
+                "Somebody, probably you, gave this address to {name} once more, or asked for a fresh link. We know the "
+                "address already, and nothing has changed.",
+                name=of.name,
+            ),
         ),
-        button=Link("Open your page", _PREFERENCES_URL),
+        button=Link(say("Open your own page"), _PREFERENCES_URL),
         after=(
-            "There you see what we hold of you, and can choose, pause, come back, leave, or have all of it forgotten.",
-            "The link is a key to it and works for 60 days, so do not pass this letter on. If it was not you who "
-            "asked, do nothing.",
+            say(
+                "There you see what we hold of you, and can choose, pause, come back, leave, or have all of it "
+                "forgotten."
+            ),
+            say(
+                "The link is a key to it and works for 60 days, so do not pass this letter on. If it was not you who "
+                "asked, do nothing."
+            ),
         ),
-        because="because somebody gave it to us.",
+        because=say("This letter went to {email} because somebody gave it to us.", email=_HERE),
     )
 
 
-def _address(name: str, _: Masthead, __: Latest | None) -> _Words:
+def _address(of: _Telling) -> _Words:
+    say = of.say
     return _Words(
-        subject="Confirm your new address:",
-        preheader="One button on our page, then our letters come here. Nothing happens until you press it.",
-        headline="Shall we write to you here?",
+        subject=say("Confirm your new address: {name}", name=of.short),
+        preheader=say("One button on our page, then our letters come here. Nothing happens until you press it."),
+        headline=say("Shall we write to you here?"),
         before=(
-            f"A reader of {name} asked us to send it to this address from now on. If that was you, press the button.",
+            say(
+                "A reader of {name} asked us to send it to this address from now on. If that was you, press the "
+                "button.",
+                name=of.name,
+            ),
         ),
-        button=Link("Yes, use this address", _ADDRESS_URL),
+        button=Link(say("Yes, use this address"), _ADDRESS_URL),
         after=(
-            "It opens a page that says the same once more, with a button of its own. Nothing is done until you press "
-            "that one. The link works for one day.",
-            "If it was not you, do nothing, and nothing will change.",
+            say(
+                "It opens a page that says the same once more, with a button of its own. Nothing is done until you "
+                "press that one. The link works for one day."
+            ),
+            say("If it was not you, do nothing, and nothing will change."),
         ),
-        because="because a reader gave it to us as their new address.",
+        because=say("This letter went to {email} because a reader gave it to us as their new address.", email=_HERE),
     )
 
 
-def _notice(name: str, _: Masthead, __: Latest | None) -> _Words:
+def _notice(of: _Telling) -> _Words:
     # The address that was named stands nowhere: it is not the reader's until its owner has said so.
+    say = of.say
     return _Words(
-        subject="A new address was asked for:",
-        preheader="Nothing has changed yet. Was it not you? Then open your own page and keep your address.",
-        headline="Shall we write to you elsewhere?",
+        subject=say("A new address was asked for: {name}", name=of.short),
+        preheader=say("Nothing has changed yet. Was it not you? Then open your own page and keep your address."),
+        headline=say("Shall we write to you elsewhere?"),
         before=(
-            f"Somebody, probably you, asked us to send {name} to another address from now on. Nothing has changed yet: "
-            "they have to confirm it there.",
-            "Was it you? Then there is nothing to do here. Was it not you? Open your own page and press “Keep my "
-            "address”.",
+            say(
+                "Somebody, probably you, asked us to send {name} to another address from now on. Nothing has changed "
+                "yet: they have to confirm it there.",
+                name=of.name,
+            ),
+            say(
+                "Was it you? Then there is nothing to do here. Was it not you? Open your own page and press “Keep my "
+                "address”."
+            ),
         ),
-        button=Link("Open your own page", _PREFERENCES_URL),
+        button=Link(say("Open your own page"), _PREFERENCES_URL),
         after=(
-            "The link is a key to it, so do not pass this letter on. It works for 60 days, but no longer once the new "
-            "address is confirmed. If that was not you, answer this letter.",
+            say(
+                "The link is a key to it, so do not pass this letter on. It works for 60 days, but no longer once the "
+                "new address is confirmed. If that was not you, answer this letter."
+            ),
         ),
-        because="because it is the address that we have of you.",
+        because=say("This letter went to {email} because it is the address that we have of you.", email=_HERE),
     )
 
 
-_KINDS: Final[dict[str, Callable[[str, Masthead, Latest | None], _Words]]] = {
+def _changed(of: _Telling) -> _Words:
+    # It goes to the address as it is now, whose owner has just pressed a button: the former one stands nowhere.
+    say = of.say
+    return _Words(
+        subject=say("Your address was changed: {name}", name=of.short),
+        preheader=say("Our letters come here from now on. Was it not you? Your own page puts that right."),
+        headline=say("Your address was changed"),
+        before=(
+            say("{name} comes to this address from now on, and to no other.", name=of.name),
+            say(
+                "Links to your own page in letters from before the change do not open it any more. Here is a fresh one."
+            ),
+        ),
+        button=Link(say("Open your own page"), _PREFERENCES_URL),
+        after=(
+            say("The link is a key to your own page and works for 60 days, so do not pass this letter on."),
+            say(
+                "Was it not you? Then somebody pressed the button in a letter to this address. Open the page to leave, "
+                "to name another address or to have all of it forgotten, or answer this letter."
+            ),
+        ),
+        because=say("This letter went to {email} because it was confirmed as a reader’s new address.", email=_HERE),
+    )
+
+
+_KINDS: Final[dict[str, Callable[[_Telling], _Words]]] = {
     CONFIRM: _confirm,
     WELCOME: _welcome,
     LINK: _link,
     ADDRESS: _address,
     NOTICE: _notice,
+    CHANGED: _changed,
 }

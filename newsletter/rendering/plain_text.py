@@ -1,65 +1,60 @@
 """What does somebody read who wants no HTML?
 
 Pure. Promises the same words and links as the HTML part, in lines of at most 72 columns, except for addresses of web
-pages, which stand whole on lines of their own.
+pages, which stand whole on lines of their own. Nothing depends on a fixed-width font, and nothing is lost where a mail
+program takes the text for `format=flowed` (RFC 3676) or keeps it in an mbox: no line begins with a blank, a ">" or the
+word "From", and none ends with a blank.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from newsletter.language import ISSUE, Speech, speech
 from newsletter.rendering.armour import in_text, isolate
-from newsletter.rendering.card import Card, Pair, Side
+from newsletter.rendering.card import Card, Pair
 from newsletter.rendering.excerpt import clusters
-from newsletter.rendering.page import CHOICES, Page, Vote, in_words
+from newsletter.rendering.looking_back import Change, Vote
+from newsletter.rendering.markdown import plain
+from newsletter.rendering.page import CHOICES, Page
 
 WIDTH = 72
 """Columns of a line."""
 
-_LABEL = 20  # columns of the scoreboard's first column
-_GAP = 2
-_CELL = (WIDTH - _LABEL - 2 * _GAP) // 2
+CHANGED_ON_THE_WAY = re.compile(r"\s|>|From(?:\s|$)")
+"""How no line may begin."""
+
+_RULE = "-" * WIDTH
+_HARMLESS = "· "
+_UNBREAKABLE = re.compile(r"[\u00a0\u202f]")
+_BLANKS = re.compile(r"\s*[^\S\u00a0\u202f]\s*")  # at which a line may end
 
 
 def issue(page: Page) -> str:
     """The text part of a letter, with a line feed at its end."""
+    say = speech(page.language, ISSUE)
     lines = [
-        *wrapped(page.name),
+        *wrapped(page.logo),
         *wrapped(page.when),
         "",
         *wrapped(page.headline),
         "=" * WIDTH,
         *wrapped(page.introduction),
         "",
-        *_glance(page.cards[1:]),
-        "View in browser:",
-        page.view_url,
-        "Unsubscribe:",
-        "%%UNSUBSCRIBE_URL%%",
+        *_glance(say, page.cards[1:]),
+        *_link(say("View in browser"), page.view_url),
+        *_link(say("Unsubscribe"), "%%UNSUBSCRIBE_URL%%"),
     ]
+    if page.note:
+        lines += ["", "", _RULE, *_note(page.note)]
     for card in page.cards:
-        lines += ["", "", *_card(card, len(page.cards))]
+        lines += ["", "", *_card(say, card, len(page.cards))]
+    if page.changes:
+        lines += ["", "", *_changes(say, page.changes)]
     if page.vote:
         lines += ["", "", *_vote(page.vote)]
-    lines += [
-        "",
-        "",
-        "-" * WIDTH,
-        "You get this because %%EMAIL%%",
-        *wrapped(f"subscribed to {page.name}."),
-        "",
-        *wrapped(
-            "The links below and those to vote are yours alone: whoever you forward this letter to can vote for you, "
-            "open your page or unsubscribe you."
-        ),
-        "",
-        "Preferences:",
-        "%%PREFERENCES_URL%%",
-        "Unsubscribe:",
-        "%%UNSUBSCRIBE_URL%%",
-        "",
-        *wrapped(f"{page.name}, {page.postal_address}"),
-    ]
+    lines += ["", "", *_footer(say, page)]
     return "\n".join(lines) + "\n"
 
 
@@ -77,104 +72,138 @@ def _columns(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
 
 
-def _card(card: Card, count: int) -> Iterator[str]:
-    place = f"{card.number} of {count} · " if count > 1 else ""
-    yield "-" * WIDTH
-    yield from wrapped(place + " / ".join(isolate(category) for category in card.categories))
+def _card(say: Speech, card: Card, count: int) -> Iterator[str]:
+    yield _RULE
+    place = [say("{number} of {count}", number=card.number, count=count)] if count > 1 else []
+    yield from wrapped(" · ".join([*place, " / ".join(map(isolate, card.categories))]))
     yield ""
     yield from wrapped(card.title)
     yield ""
     for side in card.sides:
-        yield from wrapped(f"{isolate(side.name)}: {isolate(side.tagline)}")
+        told = f"{isolate(side.name)}: {side.would}"
+        yield from wrapped(f"{say.percent(side.percent)} {told}" + (f", {side.was}" if side.was else ""))
     yield ""
-    yield from _scoreboard(card)
+    for side in card.sides:
+        yield from wrapped(f"{isolate(side.name)} ({isolate(side.price)}): {isolate(side.tagline)}")
     for pair in card.pairs:
-        yield from _pair(pair)
+        yield from _pair(say, pair)
     yield ""
+    yield from _link(say("Read the full panel on {title}", title=isolate(card.title)), card.url)
+    yield ""
+    yield from wrapped(f"{say('Would you ship it?')} {card.readers}")
     for side, choice in zip(card.sides, CHOICES, strict=True):
-        yield from wrapped(f"{side.vote}:")
-        yield f"%%VOTE_URL%%/{card.slug}?choice={choice}"
+        yield from _link(side.vote, f"%%VOTE_URL%%/{card.slug}?choice={choice}")
+
+
+def _note(note: str) -> Iterator[str]:
+    for number, (paragraph, links) in enumerate(plain(note)):
+        if number and not paragraph.startswith(("- ", "· ")):
+            yield ""
+        for line in paragraph.split("\n"):
+            yield from wrapped(line)
+        for label, address in links:
+            # One link is explained by the sentence above it.
+            yield from [address] if len(links) == 1 else _link(label, address)
+
+
+def _changes(say: Speech, changes: Iterable[Change]) -> Iterator[str]:
+    yield _RULE
+    yield from wrapped(say("What changed"))
     yield ""
-    if card.unseen:
-        yield f"{in_words(card.unseen)} more reviewer{'s' if card.unseen > 1 else ''}."
-    yield from wrapped(f"Read the full panel on {isolate(card.title)}:")
-    yield card.url
+    for change in changes:
+        yield from wrapped(f"{isolate(change.tool)}: {change.told}")
 
 
 def _vote(vote: Vote) -> Iterator[str]:
-    yield "-" * WIDTH
+    yield _RULE
     yield from wrapped(vote.heading)
     for voted in vote.voted:
         yield ""
-        yield from wrapped(voted.title)
-        yield from wrapped(voted.split, indent="  ")
-        yield from wrapped(voted.difference, indent="  ")
+        yield from wrapped(voted.difference)
+        yield from wrapped(voted.split)
     yield ""
-    yield f"{vote.label}:"
-    yield vote.url
+    yield from _link(vote.label, vote.url)
 
 
-def _glance(others: tuple[Card, ...]) -> Iterator[str]:
+def _footer(say: Speech, page: Page) -> Iterator[str]:
+    yield _RULE
+    yield from wrapped(
+        say("You get this because you subscribed to {newsletter} with this address:", newsletter=isolate(page.name))
+    )
+    yield "%%EMAIL%%"
+    yield ""
+    yield from wrapped(
+        say(
+            "The links below and those to vote are yours alone: whoever you forward this letter to can vote for you, "
+            "open your page or unsubscribe you."
+        )
+    )
+    yield ""
+    yield from _link(say("Preferences"), "%%PREFERENCES_URL%%")
+    yield from _link(say("Unsubscribe"), "%%UNSUBSCRIBE_URL%%")
+    for name, address in page.social:
+        yield from _link(name, address)
+    yield ""
+    yield from wrapped(f"{page.name}, {page.postal_address}")
+
+
+def _glance(say: Speech, others: tuple[Card, ...]) -> Iterator[str]:
     if others:
-        yield "Also in this letter:"
+        yield from wrapped(f"{say('Also in this letter')}:")
         for card in others:
-            yield from wrapped(" · ".join(f"{isolate(side.name)} {side.percent}%" for side in card.sides), indent="  ")
+            sides = (f"{isolate(side.name)} {say.percent(side.percent)}" for side in card.sides)
+            yield from wrapped("- " + " · ".join(sides))
         yield ""
 
 
-def _scoreboard(card: Card) -> Iterator[str]:
-    rows = [
-        ("", *(side.name for side in card.sides)),
-        ("Entry price", *(side.price for side in card.sides)),
-        ("Panel would ship", *(_panel(side, card.panel) for side in card.sides)),
-        ("Panel before", *(side.was or "" for side in card.sides)),
-        ("Readers would ship", *("—" if side.readers is None else f"{side.readers}%" for side in card.sides)),
-    ]
-    for label, left, right in rows:
-        if not left and not right:
-            continue
-        cells = [[label], wrapped(left, width=_CELL), wrapped(right, width=_CELL)]
-        for index in range(max(map(len, cells))):
-            line = "".join(
-                _pad(isolate(cell[index]) if index < len(cell) else "", width + _GAP)
-                for cell, width in zip(cells, (_LABEL, _CELL, _CELL), strict=True)
-            )
-            yield line.rstrip()
-
-
-def _panel(side: Side, panel: int) -> str:
-    return f"{side.percent}%" if side.ships is None else f"{side.percent}% ({side.ships} of {panel})"
-
-
-def _pair(pair: Pair) -> Iterator[str]:
+def _pair(say: Speech, pair: Pair) -> Iterator[str]:
+    verdicts = {"ship": f" - {say('Ship')}", "skip": f" - {say('Skip')}", None: ""}
     for said in pair.said:
-        verdict = {"ship": " - Ship", "skip": " - Skip", None: ""}[said.verdict]
         yield ""
-        yield from wrapped(f"{isolate(pair.reviewer)} on {isolate(said.tool)}{verdict}")
-        yield from wrapped(f"“{said.quote}”", indent="  ")
+        yield from wrapped(
+            say("{reviewer} on {tool}", reviewer=isolate(pair.reviewer), tool=isolate(said.tool))
+            + verdicts[said.verdict]
+        )
+        yield from wrapped(f"“{said.quote}”")
 
 
-def _pad(text: str, width: int) -> str:
-    return text + " " * (width - columns(text))
+def _link(label: str, address: str) -> list[str]:
+    return [*wrapped(f"{label}:"), address]
 
 
-def wrapped(text: str, *, width: int = WIDTH, indent: str = "") -> list[str]:
-    """Break a text into lines, between words, and in words that are wider than a line (but not in a web address, unless
-    in a narrow cell)."""
-    room = width - columns(indent)
+def wrapped(text: str) -> list[str]:
+    """Break a text into lines, between words, and in words that are wider than a line, but not in a web address.
+
+    Where a blank must not break no line is broken; it is a common one all the same.
+    """
+    text = in_text(text).strip()
+    if CHANGED_ON_THE_WAY.match(text):
+        text = _HARMLESS + text
     lines = [""]
-    for piece in _pieces(in_text(text).split(), room, whole_addresses=width == WIDTH):
+    for piece in _pieces(_BLANKS.split(text), WIDTH - len(_HARMLESS)):
         joined = f"{lines[-1]} {piece}" if lines[-1] else piece
-        if columns(joined) <= room or not lines[-1]:
+        if columns(joined) <= WIDTH or not lines[-1]:
             lines[-1] = joined
         else:
-            lines.append(piece)
-    return [indent + line for line in lines]
+            lines += _next_line(lines, piece)
+    return [_UNBREAKABLE.sub(" ", line) for line in lines]
 
 
-def _pieces(words: Iterable[str], room: int, *, whole_addresses: bool) -> Iterator[str]:
+def _next_line(lines: list[str], piece: str) -> list[str]:
+    """The line that a piece begins, after taking words from the last of these where it must not begin with it."""
+    kept, begun = lines[-1], piece
+    while CHANGED_ON_THE_WAY.match(begun):
+        kept, _, word = kept.rpartition(" ")
+        begun = f"{word} {begun}"
+        if not kept or columns(begun) > WIDTH:
+            return [_HARMLESS + piece]
+    lines[-1] = kept
+    return [begun]
+
+
+def _pieces(words: Iterable[str], room: int) -> Iterator[str]:
     for word in words:
-        if columns(word) <= room or (whole_addresses and "://" in word):
+        if columns(word) <= room or "://" in word:
             yield word
             continue
         piece = ""

@@ -11,7 +11,7 @@ MOST_BYTES = 92 * 1024
 """HTML of a filled letter, UTF-8. The distance to Gmail's cut is for what a provider adds (tracked links, a pixel)."""
 
 ALWAYS_FIT = 7
-"""So many comparisons fit however long their texts and names are and whatever the script; usual ones, twelve."""
+"""So many comparisons fit however long their texts and names are and whatever the script; usual ones, thirteen."""
 
 _LONGEST_EMAIL = 254  # characters, RFC 5321
 _LONGEST_URL = 200  # characters; 130 of them for BASE_URL, more than any has

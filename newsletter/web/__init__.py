@@ -2,11 +2,18 @@
 
 * `app`: the application: routes, health, error pages
 * `site`: what all pages share: settings, templates, the answer to a browser
+* `tongue`: the language of a page, and the way to another
 * `headers`: what every answer tells the browser to refuse
 * `archive`: the issues that readers have, and the comparisons in them
+* `shelf`: which of them a list shows, and which stand beside each other
 * `panel`: pure: what a page shows of one comparison
+* `tools`: all verdicts on one tool; `track`: the same as a small plot
+* `feeds`: the newest issues for programs that follow us; `feed_format`: pure: Atom and JSON Feed
+* `sitemap`: all pages that anyone may read, for search engines; `metadata`: what each says of itself to machines
+* `listed`: which issues, comparisons and tools those are, and when they changed
 * `postman`: the thread that carries the letters which pages cause
 * `joining`: the sign-up form, and the button that confirms
+* `box`: the same form in a frame on another site's page
 * `choosing`: a reader's own page, and what they may do on it; `own_page`: what stands there
 * `moving`: the button that confirms another address
 * `leaving`: the way out, by a link in a letter; the way back, and why

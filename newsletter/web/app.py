@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 from newsletter import migrations
 from newsletter.assembly import Assembly, assemble
-from newsletter.web import api, archive, choosing, joining, leaving, moving, vote, webhooks
+from newsletter.web import api, archive, box, choosing, feeds, joining, leaving, moving, sitemap, tools, vote, webhooks
 from newsletter.web.answers import describe
 from newsletter.web.headers import HEADERS, SecurityHeaders
 from newsletter.web.keys import PRIVATE
@@ -79,7 +79,7 @@ def create_app(assembly: Assembly | None = None, clock: Clock = utc_now) -> Fast
     app.openapi = partial(_described, app)  # type: ignore[method-assign]  # as FastAPI's documents have it
     app.add_middleware(SecurityHeaders)
     app.add_middleware(webhooks.ShortCut)
-    for part in (archive, joining, choosing, moving, leaving, vote, webhooks, api):
+    for part in (archive, tools, feeds, sitemap, joining, box, choosing, moving, leaving, vote, webhooks, api):
         app.include_router(part.router)
     app.include_router(router)
     app.add_exception_handler(HTTPException, _refused)
@@ -134,18 +134,20 @@ async def _refused(request: Request, error: Exception) -> Response:
     if api.concerns(request):
         return api.refusal(error)
     if error.status_code == 405:
+        site = site_of(request)
         return notice(
-            site_of(request),
-            "That cannot be done here",
-            "This address answers, but not to what your program asked of it.",
+            site,
+            site.say("That cannot be done here"),
+            site.say("This address answers, but not to what your program asked of it."),
             status=405,
             headers={**PRIVATE, **(error.headers or {})},
         )
     if error.status_code == 413:
+        site = site_of(request)
         return notice(
-            site_of(request),
-            "That was too much",
-            "The form is much longer than anything that we ask for, and was not read. Nothing has changed.",
+            site,
+            site.say("That was too much"),
+            site.say("The form is much longer than anything that we ask for, and was not read. Nothing has changed."),
             status=413,
             headers=PRIVATE,
         )
@@ -154,10 +156,14 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 # Where there is nothing, a reader's link may have been meant: the address may hold a key.
 async def _not_found(request: Request, _: Exception) -> Response:
+    site = site_of(request)
     return notice(
-        site_of(request),
-        "There is nothing here",
-        "The address may be mistyped, or the page is not public yet: comparisons show once their issue has gone out.",
+        site,
+        site.say("There is nothing here"),
+        site.say(
+            "The address may be mistyped, or the page is not public yet: comparisons show once their issue has gone "
+            "out."
+        ),
         status=404,
         headers=PRIVATE,
     )
@@ -169,10 +175,11 @@ async def _database_away(request: Request, error: Exception) -> Response:
     log.warning("database error", route=route, error=type(error).__name__)
     if api.concerns(request):
         return api.database_away({"Retry-After": RETRY})
+    site = site_of(request)
     return notice(
-        site_of(request),
-        "Back in a moment",
-        "We cannot reach our records just now, and nothing has changed. Please try again in a few minutes.",
+        site,
+        site.say("Back in a moment"),
+        site.say("We cannot reach our records just now, and nothing has changed. Please try again in a few minutes."),
         status=503,
         headers={**PRIVATE, "Retry-After": RETRY},
     )
@@ -182,10 +189,11 @@ async def _broken(request: Request, _: Exception) -> Response:
     # This answer is made outside of all middleware, and the server logs the error after it.
     if api.concerns(request):
         return api.broken(HEADERS)
+    site = site_of(request)
     return notice(
-        site_of(request),
-        "Something went wrong",
-        "It is our fault, not yours, and it has been noted. Please try again later.",
+        site,
+        site.say("Something went wrong"),
+        site.say("It is our fault, not yours, and it has been noted. Please try again later."),
         status=500,
         headers=HEADERS,
     )

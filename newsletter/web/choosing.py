@@ -19,12 +19,12 @@ from sqlmodel import Session
 from newsletter import dossier, farewell, welcome, wording
 from newsletter.comparisons.categories import category_key
 from newsletter.db import leave_no_copies, reading, writing
+from newsletter.language import available
 from newsletter.web import own_page
 from newsletter.web.answers import answers, fields
-from newsletter.web.form import LONGEST_SHOWN, Form, Sent, whence
+from newsletter.web.form import LONGEST_SHOWN, Form, Sent, what_is_wrong, whence
 from newsletter.web.keys import PRIVATE, bad_link, nobody, sent_to_you
 from newsletter.web.own_page import MAY
-from newsletter.web.panel import in_full
 from newsletter.web.site import Here, Site, notice, page
 from subscribers import preferences, signup
 from subscribers.address import parse_address
@@ -126,6 +126,7 @@ def data(site: Here, token: str) -> Response:
         do={"type": "string", "enum": sorted([*MAY["active"], FRESH_LINK])},
         shown={"type": "array", "items": {"type": "string"}, "description": "The categories that could be chosen."},
         follow={"type": "array", "items": {"type": "string"}, "description": "Those of them that were."},
+        language={"type": "string", "enum": list(available()), "description": "What letters are to speak."},
         weeks={"type": "integer", "minimum": 1, "maximum": MOST_WEEKS},
         email={"type": "string", "description": "The new address."},
         sure={"type": "string", "enum": ["yes"]},
@@ -169,10 +170,11 @@ def _see_that_it_is_theirs(session: Session, reader: int, made_at: datetime) -> 
 
 
 def _do(wish: str, act: Act) -> Said:
+    say = act.site.say
     if wish not in ACTS:
-        return Said("That form was incomplete, and nothing has changed. Please use the buttons of this page.", 422)
+        return Said(say("That form was incomplete, and nothing has changed. Please use the buttons of this page."), 422)
     if wish not in MAY[act.subscriber.status]:
-        return Said("That is not possible as things are now, and nothing has changed.", 422)
+        return Said(say("That is not possible as things are now, and nothing has changed."), 422)
     return ACTS[wish](act)
 
 
@@ -187,39 +189,49 @@ def _choose_categories(act: Act) -> Said:
             muted.append(choice.name)
     preferences.mute(act.session, act.subscriber, muted)
     if known and len(muted) == len(known):
-        return Said("Saved. You have chosen none: you get no letter until something else is compared.")
-    return Said("Saved. It holds from the next letter on.")
+        return Said(act.site.say("Saved. You have chosen none: you get no letter until something else is compared."))
+    return Said(act.site.say("Saved. It holds from the next letter on."))
+
+
+def _choose_language(act: Act) -> Said:
+    code = act.sent.one("language")
+    if code not in available():
+        return Said(act.site.say("Please choose one of these. Nothing has changed."), 422, "language")
+    preferences.choose_language(act.session, act.subscriber, code)
+    return Said(act.site.say("Saved. It holds from the next letter on."))
 
 
 def _pause(act: Act) -> Said:
     weeks = act.sent.one("weeks")
     if not (weeks.isascii() and weeks.isdecimal() and len(weeks) <= 2 and 1 <= int(weeks) <= MOST_WEEKS):
-        return Said(f"Please choose from 1 to {MOST_WEEKS} weeks. Nothing has changed.", 422, "pause")
+        wrong = act.site.say("Please choose from 1 to {most} weeks. Nothing has changed.", most=MOST_WEEKS)
+        return Said(wrong, 422, "pause")
     preferences.pause(act.session, act.subscriber, int(weeks), act.now)
     assert act.subscriber.paused_until is not None  # whoever may pause has a rest now
     until = act.subscriber.paused_until.astimezone(act.site.assembly.settings.zone)
-    return Said(f"Done. No letters until {in_full(until.date())}.")
+    return Said(act.site.say("Done. No letters until {day}.", day=act.site.say.day(until.date())))
 
 
 def _resume(act: Act) -> Said:
     preferences.resume(act.session, act.subscriber, act.now)
-    return Said("Done. The next letter comes to you.")
+    return Said(act.site.say("Done. The next letter comes to you."))
 
 
 def _change_address(act: Act) -> Said:
-    written = act.sent.one("email")
+    say, written = act.site.say, act.sent.one("email")
     try:
         if not written:
-            raise ValueError("Please write the new address into the field.")  # noqa: TRY301  shown like the others
+            return Said(say("Please write the new address into the field. Nothing has changed."), 422, "address")
         address = parse_address(written)
     except ValueError as error:
-        return Said(f"{error} Nothing has changed.", 422, "address", written[:LONGEST_SHOWN])
+        wrong = say("{wrong} Nothing has changed.", wrong=what_is_wrong(say, error))
+        return Said(wrong, 422, "address", written[:LONGEST_SHOWN])
     if address.email == act.subscriber.email:
-        return Said("Letters go to that address already.")
+        return Said(say("Letters go to that address already."))
     asked = preferences.ask_address(act.session, act.subscriber, address, act.now)
     if asked is Asked.TOO_OFTEN:
         return Said(
-            f"You can name {CHANGES_OF_A_READER} addresses an hour. Please try again later.",
+            say("You can name {most} addresses an hour. Please try again later.", most=CHANGES_OF_A_READER),
             429,
             "address",
             written[:LONGEST_SHOWN],
@@ -230,39 +242,43 @@ def _change_address(act: Act) -> Said:
     if asked is Asked.WRITE:
         welcome.ask_address(act.session, act.site.assembly.welcome_desk, act.subscriber.id, act.now)
     return Said(
-        f"Look into the inbox of {address.email}: the button in the letter there makes the change. Until then letters "
-        "go where they went."
+        say(
+            "Look into the inbox of {email}: the button in the letter there makes the change. Until then letters go "
+            "where they went.",
+            email=address.email,
+        )
     )
 
 
 def _stay(act: Act) -> Said:
     preferences.drop_change(act.session, act.subscriber)
-    return Said("Done. Your address stays as it is.")
+    return Said(act.site.say("Done. Your address stays as it is."))
 
 
 def _join(act: Act) -> Said:
     """Take the reader's word that they want the letter: they have it from a page that only they can open."""
     assert act.subscriber.id is not None  # it was read from the database
-    words = wording.confirm(act.site.assembly.settings.name)
+    words = wording.confirm(act.site.assembly.settings.name, act.site.say.code)
     confirmed = signup.confirm(act.session, act.subscriber.id, act.now, words, act.whence, SOURCE, act.now)
     if confirmed is Confirmed.NOW:
         welcome.greet(act.session, act.site.assembly.welcome_desk, act.subscriber.id, act.now)
-    return Said("You are on the list. The next letter comes to you.")
+    return Said(act.site.say("You are on the list. The next letter comes to you."))
 
 
 def _leave(act: Act) -> Said:
     unsubscribe(act.session, act.subscriber, SOURCE, act.now)
-    return Said("You are unsubscribed. A letter that is on its way just now may still arrive.")
+    return Said(act.site.say("You are unsubscribed. A letter that is on its way just now may still arrive."))
 
 
 def _erase(act: Act) -> Said:
     if act.sent.one("sure") != "yes":
-        return Said("Please tick “Yes, forget me” first. Nothing has changed.", 422, "erase")
-    return Said("You are forgotten.", gone=farewell.forget(act.session, act.subscriber, act.now))
+        return Said(act.site.say("Please tick “Yes, forget me” first. Nothing has changed."), 422, "erase")
+    return Said(act.site.say("You are forgotten."), gone=farewell.forget(act.session, act.subscriber, act.now))
 
 
 ACTS: Final[dict[str, Callable[[Act], Said]]] = {
     own_page.CATEGORIES: _choose_categories,
+    own_page.LANGUAGE: _choose_language,
     own_page.PAUSE: _pause,
     own_page.RESUME: _resume,
     own_page.ADDRESS: _change_address,
@@ -283,8 +299,7 @@ def _page(session: Session, site: Site, subscriber: Subscriber, token: str, said
         said=said,
         key=token,
         most_weeks=MOST_WEEKS,
-        words=wording.confirm(site.assembly.settings.name),
-        in_full=in_full,
+        words=wording.confirm(site.assembly.settings.name, site.say.code),
     )
 
 
@@ -303,10 +318,14 @@ def _fresh_link(site: Site, reader: int, now: datetime) -> Response:
 def _forgotten(site: Site) -> Response:
     return notice(
         site,
-        "You are forgotten",
-        "We hold your address no more, nor anything else that names you. What remains are counts: so many letters were "
-        "sent.",
-        "A letter that is on its way just now may still arrive. Should you ever want to read us again, sign up like "
-        "anybody else.",
+        site.say("You are forgotten"),
+        site.say(
+            "We hold your address no more, nor anything else that names you. What remains are counts: so many letters "
+            "were sent."
+        ),
+        site.say(
+            "A letter that is on its way just now may still arrive. Should you ever want to read us again, sign up "
+            "like anybody else."
+        ),
         headers=PRIVATE,
     )

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
+from newsletter.language import ENGLISH, Speech
 from subscribers.consent import Whence
 
 MOST: Final = 64 * 1024  # bytes
@@ -90,6 +91,25 @@ def whence(request: Request) -> Whence:
     """From where a request came, as far as that is known. Behind a proxy the web server has to be told so."""
     agent = "".join(filter(str.isprintable, request.headers.get("user-agent", "")))[:LONGEST_AGENT]
     return Whence(network=_network(request), user_agent=agent or None)
+
+
+def what_is_wrong(say: Speech, error: ValueError) -> str:
+    """What `parse_address` says of an address, in a reader's language. In English word for word what it says itself."""
+    if say.code == ENGLISH:
+        return str(error)
+    told = {
+        "An email address must have an @-sign.": say("An email address must have an @-sign."),
+        "There must be something before the @-sign.": say("There must be something before the @-sign."),
+        "There must be something after the @-sign.": say("There must be something after the @-sign."),
+        "An email address cannot have a period immediately before the @-sign.": say(
+            "An email address cannot have a period immediately before the @-sign."
+        ),
+        "The part after the @-sign is not valid. It should have a period.": say(
+            "The part after the @-sign is not valid. It should have a period."
+        ),
+    }
+    # The library knows some thirty more, which hardly anybody meets.
+    return told.get(str(error)) or say("We cannot write to this address. Is it spelled as it should be?")
 
 
 def _network(request: Request) -> str | None:

@@ -1,7 +1,7 @@
 """What must a browser refuse to do with our pages? The same on every answer, errors included.
 
-Promises: no script, nothing from elsewhere, no frame around our pages; and nothing is kept by a cache unless the page
-says so itself.
+Promises: no script, nothing from elsewhere, no frame around our pages but the one that is made for it; and nothing is
+kept by a cache unless the page says so itself.
 """
 
 from typing import Final
@@ -32,8 +32,11 @@ class SecurityHeaders:
 
         async def send_completed(message: Message) -> None:
             if message["type"] == "http.response.start":
+                wanted = dict(HEADERS)
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                if "content-security-policy" in headers:  # it says who may frame it, and this could not say "anybody"
+                    wanted.pop("X-Frame-Options")
+                for name, value in wanted.items():
                     headers.setdefault(name, value)
             await send(message)
 

@@ -15,8 +15,9 @@ from fastapi.responses import HTMLResponse
 from newsletter import welcome, wording
 from newsletter.db import writing
 from newsletter.web.answers import answers, fields
-from newsletter.web.form import LONGEST_SHOWN, Form, Sent, whence
+from newsletter.web.form import LONGEST_SHOWN, Form, Sent, what_is_wrong, whence
 from newsletter.web.keys import PRIVATE, bad_link, sent_to_you, sign_up_again
+from newsletter.web.metadata import About
 from newsletter.web.site import Here, Site, cached, notice, page
 from subscribers import signup
 from subscribers.address import parse_address
@@ -26,6 +27,7 @@ from subscribers.signup import PER, Confirmed
 from subscribers.tokens import CONFIRM, PREFERENCES, BadToken, Expired
 
 FORM_SOURCE: Final = "sign-up form"
+BOX_SOURCE: Final = "sign-up box"
 CONFIRM_SOURCE: Final = "confirmation link"
 """How a reader's consent history names these ways in."""
 
@@ -51,6 +53,7 @@ def look(request: Request, site: Here) -> Response:
         ("email",),
         email={"type": "string", "format": "email", "description": "The address that is to get the letter."},
         words={"type": "string", "description": "The version of the words that the form showed."},
+        site={"type": "string", "description": "The host of the page that has the form in a frame."},
     ),
 )
 def subscribe(request: Request, site: Here, form: Form) -> Response:
@@ -60,18 +63,26 @@ def subscribe(request: Request, site: Here, form: Form) -> Response:
     written = form.one("email")
     try:
         if not written:
-            raise ValueError("Please write your email address into the field.")  # noqa: TRY301  shown like the others
+            return _form(site, status=422, wrong=site.say("Please write your email address into the field."))
         address = parse_address(written)
     except ValueError as error:
-        return _form(site, status=422, wrong=str(error), written=written[:LONGEST_SHOWN])
+        return _form(site, status=422, wrong=what_is_wrong(site.say, error), written=written[:LONGEST_SHOWN])
     with writing(site.engine) as session:
-        within = signup.ask(session, address, _shown(site, form), whence(request), _source(request, site), site.clock())
+        within = signup.ask(
+            session,
+            address,
+            _shown(site, form),
+            whence(request),
+            _source(request, site, form),
+            site.clock(),
+            language=_language(site, form),
+        )
         session.commit()
     if not within:
         return _form(
             site,
             status=429,
-            wrong="Too many addresses came from your network within an hour. Please try again later.",
+            wrong=site.say("Too many addresses came from your network within an hour. Please try again later."),
             written=written[:LONGEST_SHOWN],
             headers={"Retry-After": str(int(PER.total_seconds()))},
         )
@@ -88,7 +99,7 @@ def ask(site: Here, token: str) -> Response:
         return page(site, "expired.html", 410, PRIVATE, wish=CONFIRM)
     except BadToken:
         return bad_link(site)
-    return page(site, "confirm.html", headers=PRIVATE, words=wording.confirm(site.assembly.settings.name))
+    return page(site, "confirm.html", headers=PRIVATE, words=_confirming(site))
 
 
 # The body is never read: the words that the button stood beside are the page's, whatever is sent.
@@ -102,7 +113,7 @@ def confirm(request: Request, site: Here, token: str) -> Response:
         return _again(site, expired.number, now)
     except BadToken:
         return bad_link(site)
-    words = wording.confirm(site.assembly.settings.name)
+    words = _confirming(site)
     with writing(site.engine) as session:
         if moved_since(session, reader, made_at):  # it lies in a mailbox that is theirs no more, and would be a key
             return _out_of_date(site)
@@ -122,9 +133,11 @@ def confirm(request: Request, site: Here, token: str) -> Response:
 def _out_of_date(site: Site) -> Response:
     return sign_up_again(
         site,
-        "This link is out of date",
-        "Nothing has changed. Since the letter with it was written, the address has left the list, was forgotten, or "
-        "must not be written to any more.",
+        site.say("This link is out of date"),
+        site.say(
+            "Nothing has changed. Since the letter with it was written, the address has left the list, was forgotten, "
+            "or must not be written to any more."
+        ),
     )
 
 
@@ -147,18 +160,24 @@ def _form(
         headers,
         wrong=wrong,
         written=written,
-        canonical=links.subscribe(),
+        about=About(site.say("Subscribe"), links.subscribe()),
         there=links.subscribe(),
+        box=links.box(),
     )
 
 
 def _look_into_your_inbox(site: Site) -> Response:
     return notice(
         site,
-        "Look into your inbox",
-        "If nothing stands in the way, a letter from us arrives within a few minutes. Open the link in it: only then "
-        "are you on the list.",
-        "Nothing there? Look among the spam, and whether the address was written as it should be. You may try again.",
+        site.say("Look into your inbox"),
+        site.say(
+            "If nothing stands in the way, a letter from us arrives within a few minutes. Open the link in it: only "
+            "then are you on the list."
+        ),
+        site.say(
+            "Nothing there? Look among the spam, and whether the address was written as it should be. You may try "
+            "again."
+        ),
     )
 
 
@@ -167,13 +186,31 @@ def _shown(site: Site, form: Sent) -> Words:
     return wording.sign_up_shown(site.assembly.settings.name, form.one("words"))
 
 
-def _source(request: Request, site: Site) -> str:
-    """Which form it was: ours, or the one that another site has put on its page."""
+def _confirming(site: Site) -> Words:
+    """The words beside the button that confirms."""
+    return wording.confirm(site.assembly.settings.name, site.say.code)
+
+
+def _language(site: Site, form: Sent) -> str | None:
+    """The language in which somebody has signed up: that of the words they agreed to, which a form on another page may
+    say in another language than ours. None where it is the newsletter's own."""
+    shown = wording.sign_up_language(form.one("words")) or site.say.code
+    return None if shown == site.assembly.settings.language else shown
+
+
+def elsewhere(request: Request, site: Site, address: str) -> str | None:
+    """The host of an address, fit to be kept, where it is not one of ours."""
     try:
-        host = urlsplit(request.headers.get("origin", "")).hostname
+        host = urlsplit(address).hostname
     except ValueError:
         host = None
     ours = (urlsplit(site.assembly.settings.base_url).hostname, request.url.hostname)
-    if host is None or host in ours:
-        return FORM_SOURCE
-    return f"{FORM_SOURCE} on {''.join(filter(str.isprintable, host))[:LONGEST_HOST]}"
+    return None if not host or host in ours else "".join(filter(str.isprintable, host))[:LONGEST_HOST]
+
+
+def _source(request: Request, site: Site, form: Sent) -> str:
+    """Which form it was: ours, one that another site has written, or ours in a frame on another site's page."""
+    if other := elsewhere(request, site, request.headers.get("origin", "")):
+        return f"{FORM_SOURCE} on {other}"
+    framed_by = elsewhere(request, site, f"//{form.one('site')}")
+    return f"{BOX_SOURCE} on {framed_by}" if framed_by else FORM_SOURCE

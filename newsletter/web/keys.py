@@ -17,9 +17,9 @@ def bad_link(site: Site, *more: str) -> Response:
     """To a link that we did not make, or that was cut."""
     return notice(
         site,
-        "This link is incomplete",
-        "Nothing has changed. Part of the address is missing or was altered on its way here.",
-        "Please open the link from the letter again, or copy all of it.",
+        site.say("This link is incomplete"),
+        site.say("Nothing has changed. Part of the address is missing or was altered on its way here."),
+        site.say("Please open the link from the letter again, or copy all of it."),
         *more,
         status=404,
         headers=PRIVATE,
@@ -30,8 +30,8 @@ def nobody(site: Site, status: int = 200) -> Response:
     """To a good link that leads to nobody: a preview's, or that of a reader who was erased."""
     return notice(
         site,
-        "You are not on the list",
-        "We hold nothing of you, and will not write to you.",
+        site.say("You are not on the list"),
+        site.say("We hold nothing of you, and will not write to you."),
         status=status,
         headers=PRIVATE,
     )
@@ -41,9 +41,11 @@ def sent_to_you(site: Site) -> Response:
     """To a wish for a letter. The same whoever asks, and whether a letter follows or not."""
     return notice(
         site,
-        "Look into your inbox",
-        "If this address may get a letter from us, a new one with a fresh link is on its way. It can take a minute or "
-        "two; do look among the spam as well. We send at most one an hour and three a day.",
+        site.say("Look into your inbox"),
+        site.say(
+            "If this address may get a letter from us, a new one with a fresh link is on its way. It can take a minute "
+            "or two; do look among the spam as well. We send at most one an hour and three a day."
+        ),
         headers=PRIVATE,
     )
 

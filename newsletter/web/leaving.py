@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from newsletter.db import writing
+from newsletter.language import Speech
 from newsletter.web.answers import answers, fields
 from newsletter.web.form import Form, whence
 from newsletter.web.keys import PRIVATE, bad_link, nobody, sign_up_again
@@ -89,12 +90,15 @@ def take_back(request: Request, site: Here, token: str) -> Response:
     log.info("leaving taken back", subscriber=reader, outcome=undone.name)
     if undone is Undone.BACK:
         return notice(
-            site, "You are back", "It is as if you had not left: letters come to you as before.", headers=PRIVATE
+            site,
+            site.say("You are back"),
+            site.say("It is as if you had not left: letters come to you as before."),
+            headers=PRIVATE,
         )
     return sign_up_again(
         site,
-        "That can be taken back for a day",
-        "Nothing has changed: it is longer than that, or the address must not be written to any more.",
+        site.say("That can be taken back for a day"),
+        site.say("Nothing has changed: it is longer than that, or the address must not be written to any more."),
     )
 
 
@@ -119,9 +123,9 @@ def say_why(site: Here, token: str, form: Form) -> Response:
     if left is None:
         return nobody(site)
     if not left.has_left:
-        return notice(site, "You have not left", "Letters come to you as before.", headers=PRIVATE)
+        return notice(site, site.say("You have not left"), site.say("Letters come to you as before."), headers=PRIVATE)
     if choice not in REASONS:
-        return _left_page(site, token, left, wrong="Please choose one of these.")
+        return _left_page(site, token, left, wrong=site.say("Please choose one of these."))
     return _left_page(site, token, replace(left, may_say_why=False), thanked=True)
 
 
@@ -154,10 +158,21 @@ def _left_page(site: Site, token: str, left: Left, wrong: str = "", thanked: boo
         PRIVATE,
         key=token,
         left=left,
-        reasons=REASONS,
+        reasons=_reasons(site.say),
         wrong=wrong,
         thanked=thanked,
     )
+
+
+def _reasons(say: Speech) -> dict[str, str]:
+    """The choices of `REASONS` in a reader's language; in English word for word what is kept."""
+    return {
+        "often": say("Too many letters"),
+        "interest": say("It is not for me any more"),
+        "never": say("I never signed up"),
+        "content": say("I expected something else"),
+        "other": say("Another reason"),
+    }
 
 
 def _reader(site: Site, token: str) -> int | None:
@@ -168,14 +183,19 @@ def _reader(site: Site, token: str) -> int | None:
 
 
 def _bad_link(site: Site) -> Response:
-    return bad_link(site, "The unsubscribe button that many mail programs show beside the sender’s name works, too.")
+    return bad_link(
+        site, site.say("The unsubscribe button that many mail programs show beside the sender’s name works, too.")
+    )
 
 
 def _not_written(site: Site) -> Response:
     return notice(
         site,
-        "That did not work just now",
-        "You are still on the list: we could not write your wish down. Please press the button again in a few minutes.",
+        site.say("That did not work just now"),
+        site.say(
+            "You are still on the list: we could not write your wish down. Please press the button again in a few "
+            "minutes."
+        ),
         status=503,
         headers={**PRIVATE, "Retry-After": RETRY},
     )

@@ -9,6 +9,7 @@ import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
+from newsletter import welcome
 from newsletter.db import writing
 from newsletter.web.answers import answers
 from newsletter.web.form import whence
@@ -48,6 +49,8 @@ def move(request: Request, site: Here, token: str) -> Response:
         return bad_link(site)
     with writing(site.engine) as session:
         moved, reader = move_address(session, change, whence(request), SOURCE, now)
+        if moved is Moved.MOVED and reader is not None:
+            welcome.tell_changed(session, site.assembly.welcome_desk, reader, now)
         session.commit()
     log.info("address", subscriber=reader, outcome=moved.name)
     if moved is Moved.MOVED and reader is not None:
@@ -56,16 +59,20 @@ def move(request: Request, site: Here, token: str) -> Response:
     if moved is Moved.TAKEN:
         return notice(
             site,
-            "This address cannot be used",
-            "Somebody reads us here already, or asked us never to write here. Nothing has changed: letters go where "
-            "they went.",
+            site.say("This address cannot be used"),
+            site.say(
+                "Somebody reads us here already, or asked us never to write here. Nothing has changed: letters go "
+                "where they went."
+            ),
             headers=PRIVATE,
         )
     return notice(
         site,
-        "This link has been used",
-        "If you have pressed the button before, letters go to the new address. If another address was named since, "
-        "the link in the newest letter counts; if the old one was kept, nothing has changed.",
+        site.say("This link has been used"),
+        site.say(
+            "If you have pressed the button before, letters go to the new address. If another address was named since, "
+            "the link in the newest letter counts; if the old one was kept, nothing has changed."
+        ),
         headers=PRIVATE,
     )
 
@@ -73,9 +80,11 @@ def move(request: Request, site: Here, token: str) -> Response:
 def _expired(site: Site) -> Response:
     return notice(
         site,
-        "This link has expired",
-        "Nothing has changed: it was good for a day. Name the new address once more on your own page, which every "
-        "letter links to at its foot.",
+        site.say("This link has expired"),
+        site.say(
+            "Nothing has changed: it was good for a day. Name the new address once more on your own page, which every "
+            "letter links to at its foot."
+        ),
         status=410,
         headers=PRIVATE,
     )

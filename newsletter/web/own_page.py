@@ -9,12 +9,14 @@ from sqlmodel import Session
 
 from newsletter.comparisons.categories import category_key
 from newsletter.issues import issue as issues
+from newsletter.language import Speech, available, own_name
 from newsletter.web.site import Site
 from subscribers import preferences, suppression
 from subscribers.address import Address
 from subscribers.subscriber import ACTIVE, PAUSED, PENDING, SUPPRESSED, UNSUBSCRIBED, Subscriber
 
 CATEGORIES: Final = "categories"
+LANGUAGE: Final = "language"
 PAUSE: Final = "pause"
 RESUME: Final = "resume"
 ADDRESS: Final = "address"
@@ -23,7 +25,7 @@ JOIN: Final = "join"
 LEAVE: Final = "leave"
 ERASE: Final = "erase"
 
-_READS: Final = frozenset({CATEGORIES, PAUSE, RESUME, ADDRESS, STAY, JOIN, LEAVE, ERASE})
+_READS: Final = frozenset({CATEGORIES, LANGUAGE, PAUSE, RESUME, ADDRESS, STAY, JOIN, LEAVE, ERASE})
 
 MAY: Final = {
     ACTIVE: _READS,
@@ -33,15 +35,6 @@ MAY: Final = {
     SUPPRESSED: frozenset({STAY, LEAVE, ERASE}),
 }
 """What a reader may do on their page; what they have done already may be done again, and changes nothing."""
-
-BECAUSE: Final = {
-    suppression.HARD_BOUNCE: "Mail to it came back: the mailbox does not exist any more, or refuses us for good.",
-    suppression.SOFT_BOUNCE: "Letter after letter to it came back, for reasons that looked as if they would pass.",
-    suppression.COMPLAINT: "One of our letters was reported as spam from it, and we take that as a wish for no more.",
-    suppression.MANUAL: "One of our editors saw to it.",
-    suppression.PROVIDER: "The company that carries our mail will not deliver to it.",
-}
-"""Why an address is not written to, in a reader's words."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +46,16 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Spoken:
+    """A language that letters can speak."""
+
+    code: str
+    name: str
+    """As it calls itself."""
+    chosen: bool
+
+
+@dataclass(frozen=True)
 class OwnPage:
     """How things are with one reader."""
 
@@ -61,6 +64,7 @@ class OwnPage:
     until: date | None
     """When a rest ends, in the newsletter's time zone; None where there is none, or it lasts until they say so."""
     choices: tuple[Choice, ...]
+    languages: tuple[Spoken, ...]
     moving_to: str | None
     """The address that they have named and not confirmed yet."""
     because: str
@@ -79,8 +83,9 @@ def own_page(session: Session, site: Site, subscriber: Subscriber) -> OwnPage:
         status=subscriber.status,
         until=until.astimezone(settings.zone).date() if until else None,
         choices=choices(session, subscriber),
+        languages=_languages(subscriber, settings.language),
         moving_to=change.email if change else None,
-        because=_because(session, subscriber),
+        because=_because(session, site.say, subscriber),
         contact=parseaddr(settings.reply_to or settings.from_)[1],
     )
 
@@ -94,8 +99,27 @@ def choices(session: Session, subscriber: Subscriber) -> tuple[Choice, ...]:
     return tuple(Choice(name, key not in muted) for key, name in sorted((muted | known).items()))
 
 
-def _because(session: Session, subscriber: Subscriber) -> str:
+def _languages(subscriber: Subscriber, own: str) -> tuple[Spoken, ...]:
+    reads = subscriber.language if subscriber.language in available() else own
+    return tuple(Spoken(code, own_name(code), code == reads) for code in available())
+
+
+def _because(session: Session, say: Speech, subscriber: Subscriber) -> str:
+    """Why an address is not written to, in a reader's words."""
     if subscriber.status != SUPPRESSED:
         return ""
     found = suppression.in_force(session, Address(subscriber.email, subscriber.address_key))
-    return BECAUSE[found.reason] if found else BECAUSE[suppression.MANUAL]
+    told = {
+        suppression.HARD_BOUNCE: say(
+            "Mail to it came back: the mailbox does not exist any more, or refuses us for good."
+        ),
+        suppression.SOFT_BOUNCE: say(
+            "Letter after letter to it came back, for reasons that looked as if they would pass."
+        ),
+        suppression.COMPLAINT: say(
+            "One of our letters was reported as spam from it, and we take that as a wish for no more."
+        ),
+        suppression.MANUAL: say("One of our editors saw to it."),
+        suppression.PROVIDER: say("The company that carries our mail will not deliver to it."),
+    }
+    return told[found.reason if found else suppression.MANUAL]

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from newsletter.comparisons.record import LEFT, RIGHT, Comparison, Review, Tool, reviewer_name, whole_percent
+from newsletter.comparisons.record import LEFT, RIGHT, SEATS, Comparison, Review, Tool, reviewer_name, whole_percent
 from newsletter.issues.retrospect import NO_SHARES, Share, Shares, changed, week_in_words
-from newsletter.language import ENGLISH, ISSUE, speech
+from newsletter.language import Speech
+from newsletter.rendering.card import reviewer
+from newsletter.rendering.page import CHOICES
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,8 @@ class Side:
     """One of the two tools, and how the panel and the readers found it."""
 
     tool: Tool
+    slug: str | None
+    """Names the page of the tool; None where it has none."""
     percent: int
     """Share of the panel that would ship it, 0 to 100."""
     ships: int | None
@@ -44,8 +48,10 @@ class Elsewhere:
 class Choice:
     """How many readers have made one choice of the four."""
 
-    words: tuple[str, str]
-    """A tool's name, or none, and the words behind it: ("Ruff", "alone"), ("", "Both")."""
+    choice: str
+    """One of `votes.CHOICES`."""
+    tool: str | None
+    """The tool that alone was chosen."""
     votes: int
     percent: int
 
@@ -62,6 +68,7 @@ class Vote:
 class Pair:
     """What one reviewer said of the left and of the right tool."""
 
+    seat: str
     reviewer: str
     """"The Builder", "Reviewer 5"."""
     said: tuple[Review, Review]
@@ -108,18 +115,20 @@ class Around:
     """Of the issue that the comparison is in."""
     earlier: Shares = NO_SHARES
     later: Shares = NO_SHARES
+    slugs: tuple[str | None, str | None] = (None, None)
+    """Of the tools' own pages, where they have one."""
 
 
-def panel(comparison: Comparison, around: Around, zone: ZoneInfo) -> Panel:
-    """Lay out a comparison from the store, which has its slug and its date."""
+def panel(say: Speech, comparison: Comparison, around: Around, zone: ZoneInfo) -> Panel:
+    """Lay out a comparison from the store, which has its slug and its date. `say`: in the words of issues."""
     assert comparison.slug is not None  # the store's promise
     at, url = comparison.published_at, comparison.url
     return Panel(
         slug=comparison.slug,
         title=comparison.title,
         categories=tuple(dict.fromkeys(tool.category for tool in comparison.tools)),
-        sides=(_side(comparison, LEFT, around), _side(comparison, RIGHT, around)),
-        pairs=tuple(Pair(reviewer_name(seat), said) for seat, said in comparison.pairs().items()),
+        sides=(_side(say, comparison, LEFT, around), _side(say, comparison, RIGHT, around)),
+        pairs=tuple(Pair(seat, _reviewer(say, seat), said) for seat, said in comparison.pairs().items()),
         vote=_vote(comparison, around.votes),
         published=None if at is None else at.astimezone(zone).date(),
         url=None if url is None else str(url),
@@ -127,39 +136,33 @@ def panel(comparison: Comparison, around: Around, zone: ZoneInfo) -> Panel:
     )
 
 
-def in_full(day: date) -> str:
-    """A day for people: "9 November 2026"."""
-    return f"{day.day} {day:%B} {day.year}"
+def _reviewer(say: Speech, seat: str) -> str:
+    return reviewer(say, seat) if seat in SEATS else reviewer_name(seat)
 
 
-def _side(comparison: Comparison, side: int, around: Around) -> Side:
+def _side(say: Speech, comparison: Comparison, side: int, around: Around) -> Side:
     percent = comparison.panel_ship(side)
     return Side(
         tool=comparison.tools[side],
+        slug=around.slugs[side],
         percent=percent,
         ships=comparison.heads(side),
         readers=around.readers[side],
-        was=_elsewhere(changed(around.earlier[side], percent), around.week),
-        since=_elsewhere(changed(around.later[side], percent), around.week),
+        was=_elsewhere(say, changed(around.earlier[side], percent), around.week),
+        since=_elsewhere(say, changed(around.later[side], percent), around.week),
     )
 
 
-def _elsewhere(share: Share | None, week: str) -> Elsewhere | None:
-    return (
-        None
-        if share is None
-        else Elsewhere(share.percent, share.week, week_in_words(speech(ENGLISH, ISSUE), share.week, week))
-    )
+def _elsewhere(say: Speech, share: Share | None, week: str) -> Elsewhere | None:
+    return None if share is None else Elsewhere(share.percent, share.week, week_in_words(say, share.week, week))
 
 
 def _vote(comparison: Comparison, votes: Mapping[str, int]) -> Vote | None:
     count = sum(votes.values())
     if not count:
         return None
-    left, right = (tool.name for tool in comparison.tools)
-    words = {"left": (left, "alone"), "right": (right, "alone")}
+    alone = {choice: tool.name for choice, tool in zip(CHOICES, comparison.tools, strict=True)}
     choices = (
-        Choice(words.get(choice, ("", choice.capitalize())), number, whole_percent(number, count))
-        for choice, number in votes.items()
+        Choice(choice, alone.get(choice), number, whole_percent(number, count)) for choice, number in votes.items()
     )
     return Vote(count, tuple(choices))

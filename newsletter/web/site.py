@@ -18,16 +18,16 @@ from sqlalchemy import Engine
 
 from newsletter import migrations, wording
 from newsletter.assembly import Assembly
-from newsletter.language import ENGLISH, ISSUE, PAGES, Speech, available, filled, speech
+from newsletter.language import ENGLISH, ISSUE, PAGES, Speech, filled, speech
 from newsletter.links import Links
 from newsletter.places import TEMPLATES
 from newsletter.web.door import Door
 from newsletter.web.intake import Intake
 from newsletter.web.postman import Postman
+from newsletter.web.tongue import Tongue, asked_for, in_language, preferred, tongues
 
 FOLDER = TEMPLATES / "pages"
 CACHED = "public, max-age=300"  # seconds; a correction shows within five minutes
-LONGEST_HEADER = 500  # characters of an Accept-Language that are looked at
 
 Clock = Callable[[], datetime]
 
@@ -54,6 +54,12 @@ class Site:
     """Notes which links of letters were opened."""
     say: Speech = field(default_factory=lambda: speech(ENGLISH, PAGES))
     """The language of the answer: what the address asks for, else what the browser prefers, else the newsletter's."""
+    asked: str | None = None
+    """The language that the address asks for; None where it asks for none, or for one that there is not."""
+    tongues: tuple[Tongue, ...] = ()
+    """All languages, as links from this page; none where the same page cannot be had by a link."""
+    kept: dict[str, object] = field(default_factory=dict)
+    """What takes long to make and is made anew only where the database says that it has changed, by its name."""
 
     @property
     def say_of_issues(self) -> Speech:
@@ -72,11 +78,14 @@ def open_site(assembly: Assembly, clock: Clock) -> Site:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    templates.filters.update(bdi=bdi, in_language=in_language)
     settings = assembly.settings
     # Pages link to each other by path, so that they also work at an address other than the public one; a path in
     # BASE_URL (pages below https://example.com/letters) is kept.
     templates.globals |= {
         "newsletter": settings.name,
+        "logo": assembly.rules.masthead.logo or settings.name,
+        "social": assembly.rules.masthead.social,
         "postal_address": settings.postal_address,
         "links": Links(urlsplit(settings.base_url).path.rstrip("/")),
         "style_version": sha256(style.encode()).hexdigest()[:12],
@@ -94,7 +103,9 @@ def open_site(assembly: Assembly, clock: Clock) -> Site:
 def site_of(request: Request) -> Site:
     """The site that a request came to, in the language that the request wants."""
     site: Site = request.app.state.site
-    return replace(site, say=speech(_wanted(request, site.assembly.settings.language), PAGES))
+    asked = asked_for(request)
+    code = asked or preferred(request) or site.assembly.settings.language
+    return replace(site, say=speech(code, PAGES), asked=asked, tongues=tongues(request))
 
 
 Here = Annotated[Site, Depends(site_of)]
@@ -107,7 +118,8 @@ def page(
     """Fill one of `templates/pages` and answer with it, in the language of the request.
 
     Templates print sentences by `_("… {name} …", name=…)` and `many("{count} …", "{count} …", number)`; `say` is the
-    language itself.
+    language itself. `address|in_language` is that of another page of ours, in the language that this one was asked for
+    in; `name|bdi` keeps a name's direction to itself.
     """
     say = site.say
 
@@ -118,7 +130,17 @@ def page(
         told = {"count": say.number(count), **names}
         return Markup(filled(say.counted(one, other, count), told, _escaped))  # noqa: S704 - all of it is escaped
 
-    words = {"_": sentence, "many": many, "say": say, "sign_up": wording.sign_up(site.assembly.settings.name)}
+    settings = site.assembly.settings
+    words = {
+        "_": sentence,
+        "many": many,
+        "say": say,
+        "asked": site.asked,
+        "tongues": site.tongues,
+        # Of what editors and makers of tools say: `<p{{ theirs }}>`.
+        "theirs": "" if settings.language == say.code else Markup(' lang="{}"').format(settings.language),
+        "sign_up": wording.sign_up(settings.name, say.code),
+    }
     headers = {"Content-Language": say.code, **(headers or {})}
     return HTMLResponse(site.templates.get_template(template).render(words | values), status, headers)
 
@@ -147,28 +169,10 @@ def cached(request: Request, answer: Response) -> Response:
     return answer
 
 
+def bdi(text: object) -> Markup:
+    """A name, fenced off from the direction of the sentence around it."""
+    return Markup("<bdi>{}</bdi>").format(text)
+
+
 def _escaped(value: object) -> str:
     return str(escape(value))
-
-
-def _wanted(request: Request, own: str) -> str:
-    """The code of the language in which to answer a request: one of those that there are."""
-    asked = request.query_params.get("lang")
-    if asked in available():
-        return asked
-    preferred = _preferred(request.headers.get("accept-language", "")[:LONGEST_HEADER])
-    return next((code for code in preferred if code in available()), own)
-
-
-def _preferred(header: str) -> list[str]:
-    """The languages of an `Accept-Language`, without their regions, the most wanted first."""
-    weighed = []
-    for each in header.split(","):
-        tag, _, weight = each.partition(";q=")
-        try:
-            wanted = float(weight or 1)
-        except ValueError:
-            wanted = 0.0
-        if wanted > 0:
-            weighed.append((wanted, tag.strip().lower().partition("-")[0]))
-    return [code for _, code in sorted(weighed, key=lambda pair: -pair[0])]

@@ -16,6 +16,7 @@ from newsletter.comparisons.record import LEFT, RIGHT
 from newsletter.comparisons.votes import BOTH, CHOICES, NEITHER, SIDES
 from newsletter.db import reading, writing
 from newsletter.delivery.ledger import UNTRACKED
+from newsletter.language import Speech
 from newsletter.voting import Ballot, NoBallot, Outcome
 from newsletter.web.answers import answers, fields
 from newsletter.web.form import Form, whence
@@ -72,8 +73,11 @@ def vote(request: Request, site: Here, token: str, comparison: str, form: Form) 
     outcome, ballot = voted
     log.info("vote", subscriber=reader, comparison=comparison, outcome=outcome.name)
     if outcome is Outcome.TOO_OFTEN:
-        wrong = "Your vote came too often, or too many came from your network, within an hour. Please try again later."
-        return _ballot_page(site, ballot, choice, 429, f"{wrong} Nothing has changed.")
+        wrong = site.say(
+            "Your vote came too often, or too many came from your network, within an hour. Please try again later. "
+            "Nothing has changed."
+        )
+        return _ballot_page(site, ballot, choice, 429, wrong)
     return _result(site, token, ballot, 410 if outcome is Outcome.OVER else 200)
 
 
@@ -89,9 +93,11 @@ def canary(request: Request, site: Here, token: str) -> Response:
         site.door.note(request, copy[0], CANARY, site.clock())
     return notice(
         site,
-        "There is nothing to see here",
-        "Nothing has happened. No person is led to this page: it tells us which links were opened by a program that "
-        "opens all links of a letter, so that we do not take it for a reader.",
+        site.say("There is nothing to see here"),
+        site.say(
+            "Nothing has happened. No person is led to this page: it tells us which links were opened by a program "
+            "that opens all links of a letter, so that we do not take it for a reader."
+        ),
         headers=PRIVATE,
     )
 
@@ -103,22 +109,23 @@ def _nothing_chosen(site: Site, reader: int, token: str, comparison: str) -> Res
         return _no_ballot(site, ballot)
     if not ballot.is_open:
         return _result(site, token, ballot, 410)
-    return _ballot_page(site, ballot, ballot.own, 422, "Please choose one of these. Nothing has changed.")
+    return _ballot_page(site, ballot, ballot.own, 422, site.say("Please choose one of these. Nothing has changed."))
 
 
 def _ballot_page(site: Site, ballot: Ballot, chosen: str | None, status: int = 200, wrong: str = "") -> Response:
     headers = {**PRIVATE, "Retry-After": str(int(voting.PER.total_seconds()))} if status == 429 else PRIVATE
-    return page(site, "vote.html", status, headers, ballot=ballot, words=_words(ballot), chosen=chosen, wrong=wrong)
+    words = _words(site.say, ballot)
+    return page(site, "vote.html", status, headers, ballot=ballot, words=words, chosen=chosen, wrong=wrong)
 
 
 def _result(site: Site, token: str, ballot: Ballot, status: int = 200) -> Response:
-    return page(site, "voted.html", status, PRIVATE, ballot=ballot, words=_words(ballot), key=token)
+    return page(site, "voted.html", status, PRIVATE, ballot=ballot, words=_words(site.say, ballot), key=token)
 
 
-def _words(ballot: Ballot) -> dict[str, str]:
+def _words(say: Speech, ballot: Ballot) -> dict[str, str]:
     """Every choice, as a reader would say it."""
     left, right = (ballot.comparison.tools[side].name for side in (LEFT, RIGHT))
-    return {SIDES[LEFT]: left, SIDES[RIGHT]: right, BOTH: "Both", NEITHER: "Neither"}
+    return {SIDES[LEFT]: left, SIDES[RIGHT]: right, BOTH: say("Both"), NEITHER: say("Neither")}
 
 
 def _no_ballot(site: Site, why: NoBallot) -> Response:
@@ -126,14 +133,18 @@ def _no_ballot(site: Site, why: NoBallot) -> Response:
     if why is NoBallot.NOBODY:
         return notice(
             site,
-            "Nobody votes with this link",
-            "It is from a preview, or belongs to somebody to whom we do not write any more. Nothing has changed.",
+            site.say("Nobody votes with this link"),
+            site.say(
+                "It is from a preview, or belongs to somebody to whom we do not write any more. Nothing has changed."
+            ),
             headers=PRIVATE,
         )
     return notice(
         site,
-        "There is no vote for you here",
-        "Nothing has changed. You can vote on the comparisons that were in your own letter: please use its links.",
+        site.say("There is no vote for you here"),
+        site.say(
+            "Nothing has changed. You can vote on the comparisons that were in your own letter: please use its links."
+        ),
         status=404,
         headers=PRIVATE,
     )

@@ -26,6 +26,7 @@ CONTRACT = {
     *(f"stats {name}" for name in ("issues", "growth", "comparisons", "label")),
     "comparisons import",
     "comparisons list",
+    "letters preview",
     *(f"issues {name}" for name in ("draft", "list", "show", "preview", "approve", "unapprove", "schedule")),
     *(f"issues {name}" for name in ("edit", "send", "pause", "resume", "cancel", "retry", "status", "reconcile")),
     *(f"subscribers {name}" for name in ("add", "show", "list", "import", "export", "unsubscribe", "sync")),
@@ -68,7 +69,7 @@ def test_the_commands_are_those_that_people_and_cron_lines_rely_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["", "comparisons", "issues", "subscribers", "keys", "stats", "events", "db", *sorted(CONTRACT)]
+    "path", ["", "comparisons", "issues", "letters", "subscribers", "keys", "stats", "events", "db", *sorted(CONTRACT)]
 )
 def test_every_command_explains_itself(bare_newsletter: Newsletter, path: str) -> None:
     shown = bare_newsletter(*path.split(), "--help").ok()
@@ -115,6 +116,7 @@ def test_the_module_is_the_same_as_the_command() -> None:
         ("issues", "retry", "--due"),
         ("issues", "reconcile", "2026-W47", "--resend", "--give-up"),
         ("issues", "preview", "2026-W47"),
+        ("letters", "preview", "--out", "look", "--language", "tlh"),
         ("comparisons", "import"),
         ("comparisons", "import", "x.txt", "--published-at", "2026-13-01"),
         ("subscribers", "list", "--status", "enthusiastic"),

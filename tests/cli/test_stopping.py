@@ -1,8 +1,6 @@
 """An editor stops an issue that another process is just sending over a slow line: real processes, real HTTP."""
 
 import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from newsletter import weekly
+from newsletter import approving, weekly
 from newsletter.assembly import assemble
 from newsletter.comparisons.importers import import_paths
 from newsletter.db import writing
@@ -22,6 +20,7 @@ from newsletter.sandbox.server import Sandbox
 from tests.cli.conftest import Newsletter
 from tests.delivery.faulty_line import FaultyLine
 from tests.delivery.readers import add_readers
+from tests.forked import Forked
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "newsletter" / "sample" / "comparisons.jsonl"
@@ -30,7 +29,7 @@ READERS = 90
 BATCH = 3
 SLOW = 0.25  # seconds that a batch is at most held up, on its way and on the way back
 
-Start = Callable[[], "subprocess.Popen[str]"]
+Start = Callable[[], Forked]
 
 
 @pytest.fixture
@@ -61,7 +60,7 @@ def approved(
         with writing(assembly.engine) as session:
             assert not import_paths(session, [SAMPLE], None, now).bad
             weekly.draft(session, assembly.rules, Week.parse(WEEK), now)
-            weekly.approve(session, assembly.rules, Week.parse(WEEK), now)
+            approving.approve(session, assembly.rules, Week.parse(WEEK), now)
             session.commit()
     return bare_newsletter
 
@@ -69,13 +68,10 @@ def approved(
 @pytest.fixture
 def start_sender() -> Iterator[Start]:
     """Start a process that sends the issue, in small batches."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[Forked] = []
 
-    def start() -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "tests.journeys.sender", WEEK, str(BATCH)]
-        process = subprocess.Popen(
-            command, env=os.environ.copy(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+    def start() -> Forked:
+        process = Forked("tests.journeys.sender", WEEK, str(BATCH), env=os.environ, cwd=ROOT)
         started.append(process)
         return process
 
@@ -85,10 +81,10 @@ def start_sender() -> Iterator[Start]:
         process.communicate(timeout=30)
 
 
-def wait_for_messages(sandbox: Sandbox, least: int, sender: "subprocess.Popen[str]") -> None:
+def wait_for_messages(sandbox: Sandbox, least: int, sender: Forked) -> None:
     deadline = time.monotonic() + 30
     while len(sandbox.messages) < least:
-        assert sender.poll() is None, sender.communicate()
+        assert sender.poll() is None, sender.communicate(timeout=0)
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

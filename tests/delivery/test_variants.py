@@ -5,12 +5,12 @@ from collections import Counter
 import pytest
 from sqlalchemy import Engine, event, update
 from sqlalchemy.exc import IntegrityError, NoResultFound
-from sqlmodel import col
+from sqlmodel import col, select
 
 from newsletter.db import reading, writing
 from newsletter.delivery import doubts, ledger, variants
 from newsletter.delivery.drain import CONCURRENCY, LETTERS
-from newsletter.delivery.ledger import StoredLetter
+from newsletter.delivery.ledger import Delivery, StoredLetter
 from newsletter.delivery.postmark import PostmarkProvider
 from newsletter.message import Letter
 from newsletter.sandbox.mailbox import content_of
@@ -38,7 +38,7 @@ def in_variants(engine: Engine, readers: int, count: int) -> int:
         stored = ledger.store(session, LETTER, ENVELOPE.tag, NOW)
         for number in range(1, count):
             variants.freeze(session, stored, number, variant(number), [f"b{number}", f"a{number}"])
-        ledger.draw_up(session, stored, {f'["{number}"]': number for number in range(1, count)})
+        ledger.draw_up(session, stored, {(f'["{number}"]', None): number for number in range(1, count)})
         session.commit()
         assert stored.id is not None
         return stored.id
@@ -148,9 +148,52 @@ def test_a_variant_is_found_by_what_it_leaves_out(engine: Engine) -> None:
         stored = session.get_one(StoredLetter, letter_id)
         assert variants.find(session, stored, ["a2", "b2"]) == variants.letter_of(session, stored, 2) == variant(2)
         assert variants.find(session, stored, ["a2"]) is None
+        assert variants.find(session, stored, ["a2", "b2"], "de") is None
+        assert variants.find(session, stored, []) == LETTER
+        assert variants.find(session, stored, [], "de") is None
         assert variants.letter_of(session, stored, 0) == LETTER
         with pytest.raises(NoResultFound):
             variants.letter_of(session, stored, 3)
+
+
+def test_the_list_is_drawn_up_by_what_is_muted_and_by_language(engine: Engine) -> None:
+    """Also of who mutes something, or chooses another language, after it was decided who gets what."""
+    voice, all_of_it, since_then = '["Voice"]', '["All"]', '["Since then"]'
+    variant_of = {
+        (voice, None): 1,
+        (voice, "en"): 1,
+        ("[]", "de"): 2,
+        (voice, "de"): 3,
+        ('["Gardening"]', "de"): 2,
+        (all_of_it, "de"): None,
+    }
+    expected = {
+        ("[]", None): 0,
+        ("[]", "en"): 0,
+        ("[]", "xx"): 0,
+        ("[]", "de"): 2,
+        (voice, None): 1,
+        (voice, "en"): 1,
+        (voice, "de"): 3,
+        (voice, "xx"): 0,
+        ('["Gardening"]', "de"): 2,
+        ('["Gardening"]', None): 0,
+        (since_then, "de"): 2,
+        (since_then, "en"): 0,
+    }
+    choices = [*expected, (all_of_it, "de"), (all_of_it, None)]
+    add_readers(engine, len(choices))
+    with engine.begin() as connection:
+        for number, (muted, language) in enumerate(choices, start=1):
+            chosen = update(Subscriber).where(col(Subscriber.id) == number).values(muted=muted, language=language)
+            connection.execute(chosen)
+    with writing(engine) as session:
+        stored = ledger.store(session, LETTER, ENVELOPE.tag, NOW)
+        assert ledger.draw_up(session, stored, variant_of) == len(expected)
+        session.commit()
+    with reading(engine) as session:
+        rows = session.exec(select(Subscriber.muted, Subscriber.language, Delivery.variant).join(Delivery))
+        assert {(muted, language): number for muted, language, number in rows} == expected
 
 
 def test_a_number_stands_for_one_variant_and_never_for_the_letter_itself(engine: Engine) -> None:

@@ -3,11 +3,11 @@
 import pytest
 
 from newsletter.issues.subject import MAX_PREHEADER, preheader_line, subject_line
-from tests.issues.test_subject import WEEK, compared
+from tests.issues.test_subject import ENGLISH, WEEK, compared
 
 
 def subject(left: str, right: str = "Codestral", a: int = 50, b: int = 75, previous: str | None = None) -> str:
-    return subject_line(compared(left, right, a, b), previous, WEEK)
+    return subject_line(ENGLISH, compared(left, right, a, b), previous, WEEK)
 
 
 def test_subjects_are_tried_from_the_fullest_down_to_the_bare_names() -> None:
@@ -57,13 +57,13 @@ def test_of_two_names_the_longer_one_gives_way_and_of_two_alike_the_left_one() -
 def test_the_preheader_takes_all_the_room_that_there_is_before_it_cuts_a_name() -> None:
     around = len("50% of the panel would ship , 75% Codestral. And 4 more.")
     fits = "w" * (MAX_PREHEADER - around)
-    whole = preheader_line(compared(fits, "Codestral", 50, 75), 5)
+    whole = preheader_line(ENGLISH, compared(fits, "Codestral", 50, 75), 5)
     assert whole == f"50% of the panel would ship {fits}, 75% Codestral. And 4 more."
     assert len(whole) == MAX_PREHEADER
-    assert preheader_line(compared(fits + "w", "Codestral", 50, 75), 5) == whole.replace("ww,", "w…,")
+    assert preheader_line(ENGLISH, compared(fits + "w", "Codestral", 50, 75), 5) == whole.replace("ww,", "w…,")
 
 
 @pytest.mark.parametrize(("count", "more"), [(1, ""), (2, " And 1 more."), (3, " And 2 more.")])
 def test_the_preheader_says_how_many_follow_the_lead(count: int, more: str) -> None:
-    said = preheader_line(compared("Haiku", "Codestral", 50, 75), count)
+    said = preheader_line(ENGLISH, compared("Haiku", "Codestral", 50, 75), count)
     assert said == "50% of the panel would ship Haiku, 75% Codestral." + more

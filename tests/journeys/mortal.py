@@ -16,7 +16,6 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -33,6 +32,7 @@ from newsletter.delivery import claiming, doubts, ledger
 from newsletter.delivery.provider import Unknown
 from newsletter.issues.week import Week
 from newsletter.outgoing import Run
+from tests.forked import forks
 
 SEND, ASK = "send", "ask"
 ASK_PAUSE = 0.2  # seconds between two rounds of asking
@@ -203,10 +203,8 @@ _ALL_POINTS = {DRAWING_UP: _after(ledger, "draw_up"), **POINTS, **ASKING_POINTS}
 
 def start(life: Life) -> tuple[BaseProcess, Connection]:
     """Start a life; the connection tells (word, number) as it goes on."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    told, telling = context.Pipe(duplex=False)
-    process = context.Process(target=live, args=(life, telling), daemon=True)
+    told, telling = forks().Pipe(duplex=False)
+    process = forks().Process(target=live, args=(life, telling), daemon=True)
     process.start()
     telling.close()
     return process, told

@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
 from newsletter.sandbox.bounces import goes_nowhere
 from newsletter.sandbox.server import Sandbox
+from tests.forked import forks
 
 PATIENCE = 60.0  # seconds
 
@@ -27,10 +27,8 @@ class PostOffice:
     """A sandbox elsewhere; also a context manager. `tag`: of the letter that is counted."""
 
     def __init__(self, tag: str, seed: int) -> None:
-        context = get_context("forkserver")
-        context.set_forkserver_preload(["tests.journeys.mortal"])
-        self._line, theirs = context.Pipe()
-        self._process = context.Process(target=_keep, args=(theirs, tag, seed), daemon=True)
+        self._line, theirs = forks().Pipe()
+        self._process = forks().Process(target=_keep, args=(theirs, tag, seed), daemon=True)
         self._process.start()
         theirs.close()
         self.url: str = self._answer()

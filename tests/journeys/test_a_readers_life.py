@@ -185,6 +185,8 @@ def move(town: Town, at: Visit) -> str:
         # The keys that lie in the old mailbox may be good no more, the minute having changed.
         at.page.get_by_role("link", name="Your own page").click()
         at.see("Your own page")
+        at.page.goto(link(town.letter(there, "changed"), "/preferences/"))
+        at.see("Your own page")
     return at.page.url
 
 

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import os
 import subprocess
 import sys
 from contextlib import closing
@@ -18,6 +19,7 @@ from newsletter.issues.week import Week
 from newsletter.sandbox.server import Sandbox
 from newsletter.web.app import create_app
 from newsletter.weekly import require
+from tests.forked import Forked
 from tests.journeys.town import Town
 
 ROOT = Path(__file__).parents[2]
@@ -115,17 +117,17 @@ def test_the_demo_sends_three_issues_and_leaves_nothing_running(tmp_path: Path) 
     letters = list((tmp_path / "week" / "letters").rglob("*.eml"))
     assert len(letters) == 3 * 27
     assert f"received {len(letters)} letters; readers who had an issue twice: 0" in done.stdout
-    again = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
-    assert again.returncode == 0, again.stderr
+    again = Forked("newsletter", *command[3:], env=os.environ, cwd=tmp_path)
+    assert again.wait(60) == 0, again.communicate(0)
 
 
 def test_the_demo_never_empties_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    command = [sys.executable, "-m", "newsletter", "demo", "--dir", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    process = Forked("newsletter", "demo", "--dir", str(tmp_path), env=os.environ, cwd=tmp_path)
+    said, _ = process.communicate(timeout=60)
 
-    assert done.returncode == 1
-    assert "not empty" in done.stderr
+    assert process.returncode == 1
+    assert "not empty" in said
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 

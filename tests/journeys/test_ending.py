@@ -6,8 +6,6 @@ Real processes, real signals, a real database, real HTTP to the sandbox over a l
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +26,7 @@ from subscribers import signup
 from subscribers.address import parse_address
 from subscribers.consent import Whence, Words
 from tests.delivery.faulty_line import ARRIVED, FaultyLine
+from tests.forked import Forked
 from tests.journeys.test_kill import ROOT, WEEK, approved_issue, assert_everybody_has_it_once, copies, settings
 
 READERS = 600
@@ -58,14 +57,11 @@ class Gate:
 @contextmanager
 def told(
     assembly: Assembly, line: FaultyLine, *command: str, grace: float = 25, settle: str = "1s"
-) -> Iterator["subprocess.Popen[str]"]:
+) -> Iterator[Forked]:
     """A program at work, killed at the end of the block if it is still there."""
     given = settings(assembly.settings.database_url, line.url) | {"settle": settle}
     environment = os.environ | {f"NEWSLETTER_{name.upper()}": value for name, value in given.items()}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.journeys.ended", str(BATCH), str(grace), *command],
-        env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    process = Forked("tests.journeys.ended", str(BATCH), str(grace), *command, env=environment, cwd=ROOT)
     try:
         yield process
     finally:

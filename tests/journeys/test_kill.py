@@ -6,8 +6,6 @@ Real processes, a real database, real HTTP to the sandbox. Nobody may have the l
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -21,7 +19,7 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
-from newsletter import weekly
+from newsletter import approving, weekly
 from newsletter.assembly import Assembly, assemble
 from newsletter.comparisons.categories import categories_of, muted_among
 from newsletter.comparisons.importers import import_paths
@@ -34,6 +32,7 @@ from newsletter.sandbox.server import Sandbox
 from subscribers.subscriber import Subscriber, muting
 from tests.delivery.faulty_line import ARRIVED, TAKEN, FaultyLine
 from tests.delivery.readers import add_readers
+from tests.forked import Forked
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "newsletter" / "sample" / "comparisons.jsonl"
@@ -61,27 +60,24 @@ def approved_issue(database_url: str, readers: int, others: Mapping[str, Any] | 
     add_readers(assembly.engine, readers)
     with writing(assembly.engine) as session:
         weekly.draft(session, assembly.rules, WEEK, now)
-        weekly.approve(session, assembly.rules, WEEK, now)
+        approving.approve(session, assembly.rules, WEEK, now)
         session.commit()
     return assembly
 
 
-def start_sender(database_url: str, api_url: str, batch_size: int) -> "subprocess.Popen[str]":
+def start_sender(database_url: str, api_url: str, batch_size: int) -> Forked:
     given = settings(database_url, api_url)
     environment = os.environ | {f"NEWSLETTER_{name.upper()}": value for name, value in given.items()}
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.journeys.sender", str(WEEK), str(batch_size)],
-        env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    return Forked("tests.journeys.sender", str(WEEK), str(batch_size), env=environment, cwd=ROOT)
 
 
-def kill(process: "subprocess.Popen[str]") -> None:
+def kill(process: Forked) -> None:
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=30)
     assert process.returncode == -signal.SIGKILL
 
 
-def finish(process: "subprocess.Popen[str]") -> None:
+def finish(process: Forked) -> None:
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
 
@@ -132,7 +128,7 @@ def test_a_sender_killed_at_a_step_of_the_call_sends_to_nobody_twice_and_loses_n
     new_database: Callable[[str], str], sandbox: Sandbox, path: str, moment: str
 ) -> None:
     url = new_database("sqlite")
-    victims: list[subprocess.Popen[str]] = []
+    victims: list[Forked] = []
 
     def watch(at: str, when: str) -> None:
         if (at.rstrip("/"), when) == (path, moment) and victims:

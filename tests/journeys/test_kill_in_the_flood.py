@@ -13,7 +13,6 @@ import time
 from base64 import b64encode
 from collections import deque
 from contextlib import closing
-from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -27,9 +26,9 @@ from newsletter.delivery.provider import Accepted, Unknown
 from newsletter.invariants import violations
 from newsletter.tracking.postmark import translate
 from newsletter.tracking.store import PENDING, StoredEvent
-from newsletter.web import app
 from subscribers.subscriber import ACTIVE, SUPPRESSED, Subscriber
 from tests.delivery.readers import another_letter, claim, record, rows
+from tests.forked import forks
 from tests.newsroom import subscribe
 from tests.web.test_webhooks import free_port
 
@@ -40,8 +39,6 @@ DEATHS = (80, 180, 280)  # after so many answers
 USER, PASSWORD = "postmark", "p@ss"
 HEADERS = {"Authorization": f"Basic {b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"}
 LETTER = 1
-IN_MEMORY = app.__name__
-"""What the server of forks has read before a process starts: else most of a short life would be its start."""
 
 
 def serve(settings: dict[str, str], port: int, log: str) -> None:
@@ -55,9 +52,7 @@ def serve(settings: dict[str, str], port: int, log: str) -> None:
 
 
 def start(settings: dict[str, str], port: int, log: Path) -> BaseProcess:
-    context = get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    process = context.Process(target=serve, args=(settings, port, str(log)), daemon=True)
+    process = forks().Process(target=serve, args=(settings, port, str(log)), daemon=True)
     process.start()
     return process
 

@@ -3,11 +3,10 @@
 Real processes, a real database, real HTTP to the sandbox.
 """
 
+import itertools
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -30,10 +29,11 @@ from subscribers.address import parse_address
 from subscribers.consent import Whence, Words
 from subscribers.subscriber import PENDING, Subscriber
 from tests.delivery.faulty_line import ARRIVED, TAKEN, FaultyLine
+from tests.forked import Forked
 from tests.journeys.test_kill import kill, settings
 
 ROOT = Path(__file__).parents[2]
-ROUNDS = 4  # each takes longer than the settle time of these tests
+PATIENCE = 30.0  # seconds in which what is in doubt has settled long since
 
 
 def signed_up(database_url: str, count: int) -> Assembly:
@@ -48,27 +48,26 @@ def signed_up(database_url: str, count: int) -> Assembly:
     return assembly
 
 
-def start_carrier(database_url: str, api_url: str, batch_size: int, minutes: int = 0) -> "subprocess.Popen[str]":
+def start_carrier(database_url: str, api_url: str, batch_size: int, minutes: int = 0) -> Forked:
     given = settings(database_url, api_url)
     environment = os.environ | {f"NEWSLETTER_{name.upper()}": value for name, value in given.items()}
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.journeys.carrier", str(batch_size), str(minutes)],
-        env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    return Forked("tests.journeys.carrier", str(batch_size), str(minutes), env=environment, cwd=ROOT)
 
 
-def finish(process: "subprocess.Popen[str]") -> None:
+def finish(process: Forked) -> None:
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
 
 
 def finish_in_rounds(assembly: Assembly, database_url: str, api_url: str, batch_size: int, minutes: int) -> None:
     """Carry from so many minutes on, until nothing is in doubt: what one round calls so rests until a later one."""
-    for turn in range(ROUNDS):
+    deadline = time.monotonic() + PATIENCE
+    for turn in itertools.count():
         finish(start_carrier(database_url, api_url, batch_size, minutes + 2 * turn))
         with reading(assembly.engine) as session:
             if ledger.IN_DOUBT not in session.exec(select(Delivery.state)).all():
                 return
+        assert time.monotonic() < deadline
 
 
 def copies(sandbox: Sandbox) -> Counter[str]:
@@ -137,7 +136,7 @@ def test_a_carrier_killed_at_a_step_of_the_call_writes_to_nobody_twice_and_loses
     new_database: Callable[[str], str], sandbox: Sandbox, path: str, moment: str
 ) -> None:
     url = new_database("sqlite")
-    victims: list[subprocess.Popen[str]] = []
+    victims: list[Forked] = []
 
     def watch(at: str, when: str) -> None:
         if (at.rstrip("/"), when) == (path, moment) and victims:

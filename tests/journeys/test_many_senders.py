@@ -1,8 +1,6 @@
 """Several senders at once on PostgreSQL: all of them send, and who is left ends what a dead one began."""
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -13,6 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from newsletter.sandbox.server import Sandbox
+from tests.forked import Forked
 from tests.journeys.mortal import Life, start
 from tests.journeys.test_kill import ROOT, WEEK, approved_issue, assert_everybody_has_it_once, settings
 
@@ -26,13 +25,12 @@ def database_url(new_database: Callable[[str], str]) -> str:
     return new_database("postgresql")
 
 
-def send(database_url: str, sandbox: Sandbox) -> "subprocess.Popen[str]":
+def send(database_url: str, sandbox: Sandbox) -> Forked:
     """`newsletter issues send`, in small batches."""
     given = settings(database_url, sandbox.url)
     environment = os.environ | {f"NEWSLETTER_{name.upper()}": value for name, value in given.items()}
-    command = [sys.executable, "-m", "tests.journeys.ended", str(BATCH), "25", "issues", "send", str(WEEK)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, env=environment, cwd=ROOT, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+    command = ("issues", "send", str(WEEK))
+    return Forked("tests.journeys.ended", str(BATCH), "25", *command, env=environment, cwd=ROOT)
 
 
 def taken_by(engine: Engine) -> dict[int, int]:
@@ -63,7 +61,7 @@ def test_a_sender_ends_what_another_one_left_that_was_killed_in_mid_post_without
     with closing(approved_issue(database_url, READERS)) as assembly:
         survivor = send(database_url, sandbox)
         while not taken_by(assembly.engine):
-            assert survivor.poll() is None, survivor.communicate()
+            assert survivor.poll() is None, survivor.communicate(timeout=0)
             time.sleep(0.01)
         life = Life(
             week=str(WEEK),

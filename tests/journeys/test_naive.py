@@ -5,13 +5,12 @@ A test that cannot fail proves nothing. This one is the same for both, and so is
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 
 from newsletter.sandbox.server import Sandbox
 from tests.delivery.faulty_line import ARRIVED, LOSE_ANSWER, TAKEN, FaultyLine
+from tests.forked import Forked
 from tests.journeys.judge import Verdict, judge
 from tests.journeys.test_kill import ROOT, WEEK, approved_issue, copies, settings
 
@@ -23,7 +22,7 @@ MOST_LIVES = 8
 def crash(program: str, database_url: str, sandbox: Sandbox) -> Verdict:
     """Send to 500 readers; the program is killed twice and an answer lost, and each time it is started again."""
     deaths = [(2, TAKEN), (5, ARRIVED)]  # in which call, and when
-    alive: list[subprocess.Popen[str]] = []
+    alive: list[Forked] = []
 
     def watch(path: str, moment: str) -> None:
         if path.startswith("/email/batch") and deaths and (line.posts, moment) >= deaths[0] and alive:
@@ -43,13 +42,10 @@ def crash(program: str, database_url: str, sandbox: Sandbox) -> Verdict:
     return judge(copies(sandbox), [f"reader{number}@example.com" for number in range(READERS)])
 
 
-def start(program: str, database_url: str, api_url: str) -> "subprocess.Popen[str]":
+def start(program: str, database_url: str, api_url: str) -> Forked:
     given = settings(database_url, api_url)
     environment = os.environ | {f"NEWSLETTER_{name.upper()}": value for name, value in given.items()}
-    return subprocess.Popen(
-        [sys.executable, "-m", f"tests.journeys.{program}", str(WEEK), str(BATCH)],
-        env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    return Forked(f"tests.journeys.{program}", str(WEEK), str(BATCH), env=environment, cwd=ROOT)
 
 
 def test_ours_passes_the_crash_test(new_database: Callable[[str], str], sandbox: Sandbox) -> None:
@@ -70,6 +66,5 @@ def test_the_naive_sender_is_good_enough_where_nothing_goes_wrong(
     with closing(approved_issue(url, READERS)):
         process = start("naive", url, sandbox.url)
         assert process.wait(60) == 0
-        process.communicate()
 
     assert judge(copies(sandbox), [f"reader{number}@example.com" for number in range(READERS)]).good

@@ -99,7 +99,9 @@ def test_every_figure_of_an_issue_is_what_was_done_with_it_and_the_next_letter_t
     status = until(
         town,
         lambda now: (
-            (now["delivered"], now["complained"], now["unsubscribed"], now["opened"]) == (DELIVERED, 1, 3, 3)
+            (now["delivered"], now["complained"], now["unsubscribed"]) == (DELIVERED, 1, 3)
+            and (now["opened"], now["clicked"], now["clicked_by_people"])
+            == (3, 3, 2)  # the scanner's touches are all there
             and sum(now["bounces"]["by_type"].values()) == len((*HARD, *SOFT, *FAILED))
         ),
     )

@@ -5,8 +5,6 @@ import email.policy
 import json
 import os
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from typing import Any, Self
 import requests
 
 from newsletter.sandbox.server import Sandbox
+from tests.forked import Forked
 
 PATIENCE = 30.0  # seconds that a letter or a start is waited for
 LONG_AGO = "2026-11-03T09:00:00Z"
@@ -41,11 +40,9 @@ class Town:
         } | settings
         self.environment = os.environ | {f"NEWSLETTER_{name.upper()}": to for name, to in self.settings.items()}
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str) -> Forked:
         """Start a command; its output can be read."""
-        command = [sys.executable, "-m", "newsletter", *arguments]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=pipe, stderr=pipe, text=True)
+        return Forked("newsletter", *arguments, env=self.environment, cwd=self.folder, errors_apart=True)
 
     def run(self, *arguments: str) -> str:
         """Run a command to its good end; return what it printed."""
@@ -81,7 +78,7 @@ class Town:
         try:
             deadline = time.monotonic() + PATIENCE
             while not self._is_ready():
-                assert process.poll() is None, process.communicate()
+                assert process.poll() is None, process.communicate(timeout=0)
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
             yield self

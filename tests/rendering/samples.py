@@ -5,6 +5,8 @@ from datetime import date
 
 from newsletter.comparisons.record import SEATS, Comparison, Review, Tool, Verdict
 from newsletter.issues.retrospect import NO_SHARES, LastVote, Result, Share
+from newsletter.issues.subject import preheader_line, subject_line
+from newsletter.language import ISSUE, speech
 from newsletter.links import Links
 from newsletter.rendering.edition import Edition, Masthead
 
@@ -281,6 +283,45 @@ def retrospect() -> Edition:
     return replace(made, earlier=told, last_vote=LastVote("2026-W46", results), counts_clicks=True)
 
 
+NOTE = """\
+Half of this week's tools arrived *after* we had closed the issue, so **two comparisons wait** for the next one.
+
+Thank you for 214 votes! How we count them is [on one page](https://verdicts.example/method), and so is
+
+- what a share is, and
+- why `0%` is no verdict on *people*.
+"""
+
+
+def german() -> Edition:
+    """The other language, with all that there is to tell: a note, what changed, the last vote, social links."""
+    masthead = replace(
+        MASTHEAD,
+        logo="W/AITV",
+        social=(("Mastodon", "https://social.example/@verdicts"), ("Code", "https://code.example/verdicts")),
+    )
+    told = replace(retrospect(), note=NOTE, masthead=masthead, language="de", counts_clicks=False)
+    say, first = speech("en", ISSUE), told.comparisons[0]
+    return replace(told, subject=subject_line(say, first, None, told.week), preheader=preheader_line(say, first, 4))
+
+
+def with_long_quotes(one: Comparison) -> Comparison:
+    """The same with 700 characters from each reviewer, as long as they really are."""
+    said = [each.model_copy(update={"quote": (f"{each.quote} " * 12)[:700].strip()}) for each in one.reviews]
+    return one.model_copy(update={"reviews": tuple(said)})
+
+
+def twelve() -> Edition:
+    """As many as an issue usually has at most, with quotes of 700 characters."""
+    usual = [lead(), *others(), *others()[:4]]
+    made = [
+        with_long_quotes(each).model_copy(update={"slug": f"{each.slug}-{number}", "title": f"{each.title} {number}"})
+        for number, each in enumerate(usual, start=1)
+    ]
+    earlier = ((Share("2026-W44", 1), None), *[NO_SHARES] * 11)
+    return replace(edition(*made), earlier=earlier, last_vote=retrospect().last_vote, note=NOTE)
+
+
 GOLDEN = {
     "small": edition(lead(), others()[0]),
     "large": edition(lead(), *others()),
@@ -289,4 +330,7 @@ GOLDEN = {
     "longest": longest(),
     "mixed-scripts": mixed_scripts(),
     "retrospect": retrospect(),
+    "note": replace(edition(lead(), others()[0]), note=NOTE),
+    "german": german(),
+    "twelve": twelve(),
 }

@@ -11,13 +11,14 @@ import pytest
 from newsletter.comparisons.record import Comparison, Review, Tool
 from newsletter.issues.retrospect import NO_SHARES, Share
 from newsletter.issues.subject import subject_line
-from newsletter.language import ISSUE
+from newsletter.language import ISSUE, speech
 from newsletter.links import Links
 from newsletter.message import Letter
 from newsletter.rendering import ingredients as under_test
 from newsletter.rendering.edition import Edition
 from newsletter.rendering.ingredients import changes, in_short, ingredients, written
 from newsletter.rendering.letter import environment, render
+from newsletter.theme import load
 from tests.own_templates import begin_anew, own_templates
 from tests.rendering.samples import GOLDEN, MASTHEAD, edition, lead, others, retrospect
 
@@ -60,14 +61,20 @@ def test_the_same_edition_is_made_of_the_same_things() -> None:
         "the subject of the issue before",
         "what the panel said of these tools before",
         "the vote on the issue before",
+        "the editor's note",
+        "the colours of the theme",
         "the setting NEWSLETTER_NAME",
         "the setting NEWSLETTER_POSTAL_ADDRESS",
         "the setting NEWSLETTER_BASE_URL",
+        "the setting NEWSLETTER_LOGO_TEXT",
+        "the setting NEWSLETTER_SOCIAL_LINKS",
+        "the setting NEWSLETTER_LANGUAGE",
         "the setting NEWSLETTER_FROM",
         "the setting NEWSLETTER_UNSUBSCRIBE",
         "the template letters/issue.mjml",
         "the template letters/parts/card.mjml",
         "the template letters/parts/head.mjml",
+        "the translation locales/de/issue.po",
         "the MJML compiler mjml-python",
         "the program",
     ]
@@ -83,6 +90,14 @@ def test_the_same_edition_is_made_of_the_same_things() -> None:
         (replace(WHOLE, previous_subject=WHOLE.subject), "the subject of the issue before was changed"),
         (replace(WHOLE, masthead=replace(MASTHEAD, name="Other")), "the setting NEWSLETTER_NAME was changed"),
         (replace(WHOLE, last_vote=VOTE), "the vote on the issue before was changed"),
+        (replace(WHOLE, note="A word"), "the editor's note was changed"),
+        (replace(WHOLE, masthead=replace(MASTHEAD, theme=load("orchard"))), "the colours of the theme was changed"),
+        (replace(WHOLE, masthead=replace(MASTHEAD, logo="W")), "the setting NEWSLETTER_LOGO_TEXT was changed"),
+        (
+            replace(WHOLE, masthead=replace(MASTHEAD, social=(("Code", "https://code.example/"),))),
+            "the setting NEWSLETTER_SOCIAL_LINKS was changed",
+        ),
+        (replace(WHOLE, masthead=replace(MASTHEAD, language="de")), "the setting NEWSLETTER_LANGUAGE was changed"),
         (
             replace(WHOLE, earlier=((None, Share("2026-W46", 0)), NO_SHARES, NO_SHARES)),
             "what the panel said of these tools before was changed",
@@ -184,7 +199,7 @@ def test_a_field_counts_exactly_where_it_shows_in_the_letter_or_a_variant(field:
 
 def test_the_subject_of_the_issue_before_counts_only_where_it_has_to_be_avoided() -> None:
     second = WHOLE.comparisons[1]
-    made = subject_line(second, None, WHOLE.week)
+    made = subject_line(speech("en", ISSUE), second, None, WHOLE.week)
     harmless, collides = (replace(WHOLE, previous_subject=subject) for subject in ("Quite another", made))
     assert differ(harmless) == []
     assert everything_rendered(harmless) == everything_rendered(WHOLE)
@@ -196,7 +211,7 @@ def test_the_subject_of_the_issue_before_counts_only_where_it_has_to_be_avoided(
 @pytest.mark.parametrize("golden", GOLDEN)
 def test_every_template_that_a_letter_is_rendered_by_is_named(letters: Path, golden: str) -> None:
     render(GOLDEN[golden])
-    cache = environment("en", ISSUE).cache
+    cache = environment(GOLDEN[golden].language, ISSUE).cache
     assert cache is not None
     loaded = {name for _, name in cache.keys()}  # noqa: SIM118  it is no dictionary
     assert {f"the template letters/{name}" for name in loaded} == {
@@ -214,6 +229,12 @@ def test_a_template_that_changes_is_named_even_if_it_renders_the_same_letter(let
     begin_anew()
     assert changes(was, ingredients(WHOLE, HEAD)) == [f"the template letters/{name} was changed"]
     assert render(WHOLE) == before
+
+
+def test_a_translation_that_changes_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    was = written(ingredients(WHOLE, HEAD))
+    monkeypatch.setattr(under_test, "source", lambda code, domain: f"another {domain} in {code}")
+    assert changes(was, ingredients(WHOLE, HEAD)) == ["the translation locales/de/issue.po was changed"]
 
 
 def test_a_program_renders_and_names_the_templates_that_it_began_with(letters: Path) -> None:

@@ -1,8 +1,14 @@
 """The compiler is silent; our check in front of it is not."""
 
+from dataclasses import replace
+
 import pytest
 
-from newsletter.rendering.mjml import DEEPEST, CompileError, compile_mjml
+from newsletter.rendering import letter, personal
+from newsletter.rendering.elements import parse
+from newsletter.rendering.mjml import _EVERYWHERE, _HTML, _MJML, DEEPEST, CompileError, compile_mjml
+from newsletter.rendering.note import CONFIRM
+from tests.rendering.samples import GOLDEN, MASTHEAD
 
 TEXT = "<mj-section><mj-column><mj-text>{}</mj-text></mj-column></mj-section>"
 
@@ -28,7 +34,7 @@ REFUSED = {
     "end of nothing": ("</mjml>", "</mjml> closes <nothing>"),
     "never closed": ('<mjml lang="en"><mj-body>', "<mj-body> is never closed"),
     "closes itself": (document(TEXT.format("<p/>")), "<p/> closes itself"),
-    "no alt": (document(TEXT.format("<img src='x'>")), "<img> has no alt"),
+    "picture": (document(TEXT.format("<img src='x' alt=''>")), "<img> is not one of the tags"),
     "short colour": (document("<mj-section background-color='#fff'></mj-section>"), "a colour without six digits"),
     "short colour in a style": (document(TEXT.format("<p style='color:#abcd'>x</p>")), "a colour without six digits"),
     "too deep": (document(TEXT.format("<div>" * DEEPEST)), "nested deeper than"),
@@ -45,6 +51,31 @@ def test_what_the_compiler_would_let_through_is_refused(name: str) -> None:
         compile_mjml(source)
     assert reason in str(refusal.value)
     assert str(refusal.value).startswith("line 1, column ")
+
+
+RICH = "*a* **b** `c` [d](https://d.example/)\\\n> e\n\n- f\n\n3. g\n"
+
+
+def test_all_that_is_allowed_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    sources: list[str] = []
+
+    def seen(source: str) -> str:
+        sources.append(source)
+        return compile_mjml(source)
+
+    monkeypatch.setattr(letter, "compile_mjml", seen)
+    monkeypatch.setattr(personal, "compile_mjml", seen)
+    letter.render(replace(GOLDEN["german"], note=RICH, counts_clicks=True))
+    personal.render_personal(CONFIRM, replace(MASTHEAD, name="One that no other test has"))
+    used: dict[str, set[str]] = {}
+    for source in sources:
+        for element in parse(source).walk():
+            used.setdefault(element.tag, set()).update(element.attributes)
+    anywhere = set().union(*used.values())
+    assert set(_HTML) | set(_MJML) == set(used) - {""}
+    assert anywhere >= _EVERYWHERE
+    for tag, attributes in {**_HTML, **{tag: own for tag, (_, own) in _MJML.items()}}.items():
+        assert set(attributes.split()) <= used[tag], tag
 
 
 def test_what_the_compiler_refuses_is_a_compile_error_too() -> None:

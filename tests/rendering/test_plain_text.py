@@ -1,7 +1,10 @@
 """The text part, as somebody reads it in a terminal."""
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from newsletter.rendering.letter import render
-from newsletter.rendering.plain_text import WIDTH, columns
+from newsletter.rendering.plain_text import WIDTH, columns, wrapped
 from tests.rendering.samples import GOLDEN, comparison, edition, lead, tool
 
 
@@ -9,28 +12,35 @@ def lines(name: str) -> list[str]:
     return render(GOLDEN[name]).text.splitlines()
 
 
-def test_the_scoreboard_is_a_table() -> None:
-    start = lines("small").index("                      Halyard                   Quayside")
-    assert lines("small")[start + 1 : start + 4] == [
-        "Entry price           $12/mo                    From $19/mo",
-        "Panel would ship      75% (3 of 4)              50% (2 of 4)",
-        "Readers would ship    61%                       40%",
+def test_the_result_stands_in_front_and_needs_no_columns() -> None:
+    start = lines("retrospect").index("Halyard vs Quayside")
+    assert lines("retrospect")[start + 2 : start + 7] == [
+        "75% Halyard: 3 of 4 would ship, was 50% in week 44",
+        "50% Quayside: 2 of 4 would ship",
+        "",
+        "Halyard ($12/mo): Preview environments from one file",
+        "Quayside (From $19/mo): A copy of production for every question",
     ]
 
 
-def test_wide_characters_keep_the_columns_of_the_table() -> None:
-    wide = comparison(tool("工具一", panel=50), tool("R", panel=25), quotes={"builder": ("中文", "x")}, slug="wide")
-    text = render(edition(wide)).text
-    header = next(line for line in text.splitlines() if line.startswith("   ") and "工具一" in line)
-    assert columns(header[: header.index("R")]) == columns("Entry price           Free                      ")
+words = st.sampled_from(["From", ">", ">>a", "a", "From:", "word" * 5, "中" * 20, "x" * 71, "x" * 90, "\u00a0"])
 
 
-def test_long_names_go_on_in_the_next_line() -> None:
-    text = render(edition(comparison(
-        tool("A name of many words that goes on and on", panel=50), tool("R", panel=25), quotes={"builder": ("x", "y")},
-        title="T", slug="t",
-    ))).text  # fmt: skip
-    assert "                      A name of many words      R\n                      that goes on and on\n" in text
+@settings(max_examples=100, deadline=None, database=None, derandomize=True)
+@given(st.lists(words))
+def test_no_program_on_the_way_takes_a_line_for_something_else(words: list[str]) -> None:
+    made = wrapped(" ".join(words))
+    for line in made:
+        assert not line.startswith((" ", ">", "From ")), line
+        assert line != "From"
+        assert columns(line) <= WIDTH
+        assert line == line.rstrip()
+    kept = "".join(made).replace("· ", "").replace(" ", "")
+    assert kept == "".join(words).replace("\u00a0", "")
+
+
+def test_lines_break_anywhere_but_at_a_blank_that_must_not() -> None:
+    assert wrapped("x" * 69 + " 75\u00a0% of them") == ["x" * 69, "75 % of them"]
 
 
 def test_verdicts_are_words() -> None:
@@ -44,7 +54,7 @@ def test_a_verdict_that_is_not_known_is_not_made_up() -> None:
 
 
 def test_nobody_has_voted_yet_is_said() -> None:
-    assert "Readers would ship    —                         —" in lines("no-votes")
+    assert lines("no-votes").count("Would you ship it? No reader has voted yet.") == 3
 
 
 def test_braces_stay_and_what_looks_like_a_merge_field_gets_a_blank() -> None:

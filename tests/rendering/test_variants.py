@@ -7,6 +7,7 @@ from itertools import combinations
 import pytest
 
 from newsletter.issues.subject import preheader_line, subject_line
+from newsletter.language import ISSUE, speech
 from newsletter.message import Letter
 from newsletter.rendering.edition import Edition
 from newsletter.rendering.letter import render
@@ -14,11 +15,12 @@ from newsletter.rendering.lint import lint
 from newsletter.rendering.size import fits
 from tests.rendering.samples import GOLDEN, edition, lead, others
 
+ENGLISH, GERMAN = speech("en", ISSUE), speech("de", ISSUE)
 LARGE = GOLDEN["large"]
 MADE = replace(
     LARGE,
-    subject=subject_line(LARGE.comparisons[0], None, "2026-W47"),
-    preheader=preheader_line(LARGE.comparisons[0], len(LARGE.comparisons)),
+    subject=subject_line(ENGLISH, LARGE.comparisons[0], None, "2026-W47"),
+    preheader=preheader_line(ENGLISH, LARGE.comparisons[0], len(LARGE.comparisons)),
 )
 
 
@@ -34,7 +36,7 @@ def cards(letter: Letter) -> list[str]:
 
 def html_cards(letter: Letter) -> list[str]:
     parts = re.split(r'(?=<p class="m" style="[^"]*">\d+ of \d+ · )', letter.html)[1:]
-    return [re.sub(r"\d+ of \d+ · ", "", part).split("Read the full panel on")[0] for part in parts]
+    return [re.sub(r"\d+ of \d+ · ", "", part).split("</a></td></tr></table></div>")[0] for part in parts]
 
 
 def test_nothing_left_out_is_the_letter_itself() -> None:
@@ -78,23 +80,29 @@ def test_an_editors_own_words_stay_while_the_lead_is_there() -> None:
 def test_without_the_lead_the_first_that_is_left_makes_subject_preheader_and_headline() -> None:
     variant = render(MADE, slugs(MADE, 0, 1))
     first = MADE.comparisons[2]
-    assert variant.subject == subject_line(first, None, "2026-W47") == "Tessellate 75%, Gridworm 50%: ship or skip?"
-    assert variant.preheader == preheader_line(first, 6)
+    assert (
+        variant.subject
+        == subject_line(ENGLISH, first, None, "2026-W47")
+        == "Tessellate 75%, Gridworm 50%: ship or skip?"
+    )
+    assert variant.preheader == preheader_line(ENGLISH, first, 6)
     assert "Tessellate beats Gridworm, 75% to 50%" in variant.text
     assert "Six head-to-heads" in variant.text
-    assert "Also in this letter:\n  Parlance 2 50% · Murmur 0%" in variant.text
+    assert "Also in this letter:\n- Parlance 2 50% · Murmur 0%" in variant.text
 
 
 def test_the_subject_of_a_variant_is_not_that_of_the_issue_before() -> None:
-    made = subject_line(MADE.comparisons[1], None, MADE.week)
+    made = subject_line(ENGLISH, MADE.comparisons[1], None, MADE.week)
     repeated = replace(MADE, previous_subject=made)
     assert render(MADE, slugs(MADE, 0)).subject == made
-    assert render(repeated, slugs(MADE, 0)).subject == subject_line(MADE.comparisons[1], made, MADE.week) != made
+    assert (
+        render(repeated, slugs(MADE, 0)).subject == subject_line(ENGLISH, MADE.comparisons[1], made, MADE.week) != made
+    )
 
 
 def test_one_that_is_left_alone_is_not_numbered_and_has_no_list() -> None:
     variant = render(MADE, slugs(MADE, *range(7)))
-    assert "One head-to-head and one question" in variant.text
+    assert "One head-to-head: would you ship it?" in variant.text
     assert not re.search(r"\d of \d+ · ", variant.text + variant.html)
     assert "Also in this letter" not in variant.text + variant.html
 

@@ -235,6 +235,7 @@ def test_two_columns_of_one_name_are_refused_where_they_would_be_read() -> None:
         ("paused_until", "2027-01-01", "paused_until is given, and the status is active, not paused"),
         ("suppressed_for", "complaint", "suppressed_for is given, and the status is active, not suppressed"),
         ("muted_categories", '["a', "muted_categories is '[\"a'; write names between commas"),
+        ("language", "German", "language is 'German'; write its code, like de, or leave the column out: --map"),
         ("muted_categories", "[1]", "muted_categories is '[1]'; write names between commas"),
     ],
 )

@@ -67,6 +67,7 @@ def test_it_says_what_is_held_of_a_reader_and_of_their_consent_the_step_that_cou
     with writing(engine) as session:
         ana = join(session, "ana@example.com", PAUSED, consent.SIGNED_UP, ["Video", "Coding, hard"])
         ana.paused_until = datetime(2027, 1, 1, tzinfo=UTC)
+        ana.language = "de"
         consent.note(
             session, ana.id or 0, consent.CONFIRMED, "the letter", TUESDAY + timedelta(seconds=1, microseconds=5)
         )
@@ -76,11 +77,11 @@ def test_it_says_what_is_held_of_a_reader_and_of_their_consent_the_step_that_cou
         join(session, "cy@example.com", SUPPRESSED, None)
         session.commit()
     assert written(engine).split("\r\n") == [
-        "email,status,source,consented_at,since,network,muted_categories,paused_until,suppressed_for",
+        "email,status,source,consented_at,since,network,muted_categories,paused_until,suppressed_for,language",
         "ana@example.com,paused,the letter,2026-11-24T09:00:01.000005Z,2026-11-23T08:00:00Z,,"
-        '"[""Coding, hard"",""Video""]",2027-01-01T00:00:00Z,',
-        "bo@example.com,pending,a form,2026-11-24T09:00:00Z,2026-11-23T08:00:00Z,203.0.113.0/24,,,",
-        "cy@example.com,suppressed,,,2026-11-23T08:00:00Z,,,,complaint",
+        '"[""Coding, hard"",""Video""]",2027-01-01T00:00:00Z,,de',
+        "bo@example.com,pending,a form,2026-11-24T09:00:00Z,2026-11-23T08:00:00Z,203.0.113.0/24,,,,",
+        "cy@example.com,suppressed,,,2026-11-23T08:00:00Z,,,,complaint,",
         "",
     ]
 
@@ -140,6 +141,7 @@ def readers(draw: st.DrawFn) -> dict[str, object]:
         "at": draw(MOMENTS),
         "reason": draw(st.sampled_from(sorted(REASONS))),
         "network": draw(st.none() | st.ip_addresses().map(str)),
+        "language": draw(st.sampled_from([None, "de", "en", "fil"])),
     }
 
 
@@ -151,6 +153,7 @@ def fill(session: Session, drawn: list[dict[str, object]]) -> None:
         assert isinstance(since, datetime)
         assert isinstance(at, datetime)
         reader = add(session, address, status, since)
+        reader.language = one["language"]  # type: ignore[assignment]
         reader.muted, reader.paused_until = muting(one["muted"]), one["paused_until"]  # type: ignore[arg-type,assignment]
         kind = {PENDING: consent.SIGNED_UP, UNSUBSCRIBED: consent.CONFIRMED}.get(status, consent.ADDED)
         whence = consent.Whence(one["network"])  # type: ignore[arg-type]

@@ -1,7 +1,6 @@
+import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,15 @@ import pytest
 
 from newsletter.db import Table, open_engine
 from subscribers.importing import CHUNK, import_csv
+from tests.forked import Forked
 from tests.newsroom import MONDAY
 
 ROWS = 3 * CHUNK + 10
 
 
 def killed(url: str, path: Path, after: int) -> int:
-    command = [sys.executable, "-m", "tests.subscribers.importer", url, str(path), str(after)]
-    return subprocess.run(command, check=False).returncode
+    process = Forked("tests.subscribers.importer", url, str(path), str(after), env=os.environ, cwd=path.parent)
+    return process.wait(60)
 
 
 def run(url: str, path: Path) -> None:

@@ -71,10 +71,10 @@ def test_readers_come_in_active_with_the_file_as_the_source_of_their_consent(eng
 
 
 def test_all_that_a_file_says_of_a_reader_is_carried(engine: Engine, tmp_path: Path) -> None:
-    rows = """Status, EMAIL ,consented_at,source,network,muted_categories,paused_until,since,suppressed_for
-active,ana@example.com,2025-01-14T08:22:10+05:30,site form,203.0.113.7,"Video,Coding",,,
-paused,bo@example.com,2025-01-14,,,,2027-01-01,2026-01-01,
- ,cy@example.com,,,,,,,
+    rows = """Status, EMAIL ,consented_at,source,network,muted_categories,paused_until,since,suppressed_for,Language
+active,ana@example.com,2025-01-14T08:22:10+05:30,site form,203.0.113.7,"Video,Coding",,,,DE-at
+paused,bo@example.com,2025-01-14,,,,2027-01-01,2026-01-01,,
+ ,cy@example.com,,,,,,,,
 """
     report, bad = bring(engine, file(tmp_path, rows), source="the old list")
     assert [row.reason for row in bad] == [
@@ -85,6 +85,7 @@ paused,bo@example.com,2025-01-14,,,,2027-01-01,2026-01-01,
         ana, bo = reader(session, "ana@example.com"), reader(session, "bo@example.com")
         [step] = consent.history(session, ana.id or 0)
     assert (ana.since, ana.muted, ana.paused_until) == (MONDAY, '["Coding","Video"]', None)
+    assert (ana.language, bo.language) == ("de", None)
     moment = datetime(2025, 1, 14, 2, 52, 10, tzinfo=UTC)
     assert (step.kind, step.source, step.at, step.network) == ("imported", "site form", moment, "203.0.113.7")
     assert (bo.since, bo.paused_until) == (datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))

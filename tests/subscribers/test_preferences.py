@@ -38,6 +38,21 @@ def test_what_is_muted_is_always_the_same_text(sqlite_engine: Engine) -> None:
         assert reader.muted_categories == []
 
 
+def test_a_language_stays_until_another_is_chosen(sqlite_engine: Engine) -> None:
+    (number,) = subscribe(sqlite_engine, ["ana@example.com"])
+    with writing(sqlite_engine) as session:
+        reader = session.get_one(Subscriber, number)
+        assert not preferences.choose_language(session, reader, None)
+        assert preferences.choose_language(session, reader, "de")
+        assert not preferences.choose_language(session, reader, "de")
+        for wrong in ("", "German", "DE", "de-AT"):
+            with pytest.raises(ValueError, match="is no code of a language"):
+                preferences.choose_language(session, reader, wrong)
+        assert reader.language == "de"
+        assert preferences.choose_language(session, reader, None)
+        assert reader.language is None
+
+
 def test_a_rest_ends_by_itself_once_its_time_is_over(engine: Engine) -> None:
     soon, later, open_end, active = subscribe(engine, [f"r{n}@example.com" for n in range(4)])
     with writing(engine) as session:

@@ -24,7 +24,7 @@ ANA = "ana@example.com"
 
 def ask(engine: Engine, email: str = ANA, whence: Whence = HERE, now: datetime = MONDAY) -> bool:
     with writing(engine) as session:
-        within = signup.ask(session, parse_address(email), WORDS, whence, "front page", now)
+        within = signup.ask(session, parse_address(email), WORDS, whence, "front page", now, language="de")
         session.commit()
         return within
 
@@ -77,6 +77,7 @@ def test_a_sign_up_is_only_written_down(engine: Engine) -> None:
         "source": "front page",
         "words": WORDS.text,
         "words_version": WORDS.version,
+        "language": "de",
         "network": "203.0.113.7",
         "user_agent": "Browser/1.0",
         "at": MONDAY,
@@ -101,6 +102,16 @@ def test_asking_runs_the_same_statements_whoever_is_on_the_list(engine: Engine) 
         heard.append(tuple(said))
     assert len(set(heard)) == 1
     assert not any("subscribers" in statement for statement in heard[0])
+
+
+def test_the_language_of_the_form_is_a_new_readers_and_changes_nobodys_choice(engine: Engine) -> None:
+    known = {status: subscribe(engine, [f"{status}@example.com"], status)[0] for status in STATUSES}
+    for email in (ANA, *(f"{status}@example.com" for status in known)):
+        ask(engine, email)
+    (new,) = [wish.subscriber_id for wish in attend(engine) if wish and wish.subscriber_id not in known.values()]
+    assert confirm(engine, new) is Confirmed.NOW
+    assert reader(engine, new).language == "de"
+    assert [reader(engine, number).language for number in known.values()] == [None] * len(known)
 
 
 def test_a_network_may_sign_up_twenty_addresses_an_hour(engine: Engine) -> None:

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from newsletter import migrations
 from newsletter.assembly import Assembly
-from newsletter.web import archive, site
+from newsletter.web import shelf, site
 from newsletter.web.app import create_app
 from newsletter.web.headers import HEADERS
 from subscribers.tokens import ADDRESS, CONFIRM, PREFERENCES
@@ -29,7 +29,7 @@ def test_every_answer_carries_the_security_headers(
     send(assembly, a_comparison())
     answers = [client.get(path) for path in ("/", "/issues", "/style.css", "/healthz", "/readyz", "/nothing")]
     answers += [client.post("/"), client.get("/unsubscribe/x"), client.head("/")]
-    monkeypatch.setattr(archive, "_entries", None)
+    monkeypatch.setattr(shelf, "newest", None)
     answers.append(client.get("/"))
     assert [answer.status_code for answer in answers[-4:]] == [405, 404, 200, 500]
     for answer in answers:
@@ -52,7 +52,7 @@ def test_an_error_of_ours_tells_no_details(client: TestClient, monkeypatch: pyte
     def broken(*_: object) -> None:
         raise RuntimeError("the secret is 42")
 
-    monkeypatch.setattr(archive, "_entries", broken)
+    monkeypatch.setattr(shelf, "newest", broken)
     answer = client.get("/issues")
     assert answer.status_code == 500
     assert "Something went wrong" in answer.text

@@ -110,7 +110,9 @@ def test_a_comparison_of_the_next_draft_stays_hidden_beside_a_sent_issue(
     assert not any("Later" in client.get(path).text for path in ARCHIVE)
 
 
-def test_an_issue_shows_its_comparisons_whole_and_in_order(client: TestClient, assembly: Assembly) -> None:
+def test_an_issue_shows_its_lead_whole_and_the_quotes_of_its_letter_uncut_and_in_order(
+    client: TestClient, assembly: Assembly
+) -> None:
     calm = a_comparison("Alpha", "Beta", published_at="2026-11-16T00:00:00Z")
     calm = calm.model_copy(
         update={"reviews": tuple(each.model_copy(update={"verdict": "ship"}) for each in calm.reviews)}
@@ -119,13 +121,39 @@ def test_an_issue_shows_its_comparisons_whole_and_in_order(client: TestClient, a
     for path in ("/", "/issues/2026-W47", "/issues/2026-w47"):
         page = client.get(path).text
         assert page.index("Inkwell vs Gantry") < page.index("Alpha vs Beta")  # the panel's quarrel leads
+        assert all(review.quote in page for review in a_comparison().reviews)
+        assert [review.quote in page for review in calm.reviews] == [True] * 2 + [False] * 6  # as the letter quotes it
+        assert "3 more reviewers" in page
         for record in (calm, a_comparison()):
-            assert all(review.quote in page for review in record.reviews)
             assert all(tool.entry_price in page and tool.tagline in page for tool in record.tools)
         assert "2 of 4 would ship" in page
         assert "no votes yet" in page
         assert 'href="/comparisons/alpha-vs-beta"' in page
-        assert '<link rel="canonical" href="http://127.0.0.1:8000/issues/2026-W47">' in page
+        own = "" if path == "/" else "issues/2026-W47"
+        assert f'<link rel="canonical" href="http://127.0.0.1:8000/{own}">' in page
+
+
+def test_an_issue_says_what_its_letter_said_in_the_language_of_the_page(client: TestClient, assembly: Assembly) -> None:
+    send(assembly, a_comparison("Other", "Gantry", published_at="2026-11-10T12:00:00Z"), week=W46)
+    cast(assembly, "other-vs-gantry", "left", "left")
+    keep(assembly, a_comparison("Gantry", "Inkwell"))
+    draft(assembly)
+    with writing(assembly.engine) as session:
+        weekly.write_note(session, assembly.rules, W47, "**Hello**, <b>you</b>. [Look](https://example.com/x)")
+        session.commit()
+    send(assembly)
+    english, german = (Parsed(client.get("/issues/2026-W47", params={"lang": code}).text) for code in ("en", "de"))
+    cast(assembly, "other-vs-gantry", "right", first=2)  # too late for that letter
+    for page, words in (
+        (english, ("From the editor", "Last week’s vote", "What changed", "50% → 100% since week 46", "of 2 votes")),
+        (german, ("Aus der Redaktion", "Gantry schlägt Inkwell", "50\u00a0% → 100\u00a0%", "über Gantry")),
+    ):
+        assert all(text in page.text for text in words)
+        assert "<b>you</b>" in page.text
+        assert any(link.get("href") == "https://example.com/x" for link in page.named("a"))
+    assert all(quote == {"class": "text", "dir": "auto", "lang": "en"} for quote in german.named("blockquote"))
+    assert all("lang" not in quote for quote in english.named("blockquote"))
+    assert "of 2 votes" in client.get("/issues/2026-W47").text
 
 
 def test_issues_are_listed_newest_first_and_name_their_neighbours(client: TestClient, assembly: Assembly) -> None:
@@ -165,11 +193,11 @@ def test_without_an_address_of_its_own_or_votes_a_comparison_says_no_more(
     assert '— <span class="muted">No votes yet.</span>' in page
 
 
-def cast(assembly: Assembly, slug: str, *choices: str) -> None:
+def cast(assembly: Assembly, slug: str, *choices: str, first: int = 0) -> None:
     with writing(assembly.engine) as session:
         stored = comparison.by_slug(session, slug)
         assert stored is not None
-        for number, choice in enumerate(choices):
+        for number, choice in enumerate(choices, first):
             reader = subscriber.add(session, parse_address(f"{slug}-{number}@example.com"), subscriber.ACTIVE, NOW)
             session.flush()
             votes.cast(session, stored.id, reader.id or 0, choice, NOW)
@@ -249,7 +277,7 @@ def test_links_keep_a_path_that_the_public_address_has(
     send(assembly, a_comparison())
     hrefs = [link["href"] or "" for link in Parsed(browser(assembly).get("/").text).named("a")]
     assert "/letters/comparisons/inkwell-vs-gantry" in hrefs
-    assert all(href.startswith(("/letters/", "#")) for href in hrefs)
+    assert all(href.startswith(("/letters/", "#", "?lang=")) for href in hrefs)
 
 
 @pytest.mark.parametrize(
@@ -317,7 +345,8 @@ def test_no_text_of_a_comparison_becomes_markup(
     client = browser(assembly)
     for path in (*ARCHIVE, way_out(assembly, a_reader(assembly)), "/unsubscribe/x"):
         page = Parsed(client.get(path).text)
-        assert not page.named("script", "img", "iframe", "textarea")
+        assert not page.named("img", "iframe", "textarea")
+        assert all(script == {"type": "application/ld+json"} for script in page.named("script"))
         assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
     shown = Parsed(client.get(ARCHIVE[3]).text).text
     assert shown.count(ATTACK) >= 2 + 4 * 2 + 4
@@ -339,7 +368,8 @@ def test_pages_are_sound(client: TestClient, assembly: Assembly) -> None:
         assert any(link.get("href") == "#content" for link in page.named("a"))
         ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
         assert len(ids) == len(set(ids))
-        assert not page.named("script", "style", "img", "iframe")
+        assert not page.named("style", "img", "iframe")
+        assert all(script == {"type": "application/ld+json"} for script in page.named("script"))  # data, no program
         assert not any("style" in attributes for _, attributes in page.tags)
-        loaded = [link["href"] or "" for link in page.named("link") if link["rel"] != "canonical"]
+        loaded = [link["href"] or "" for link in page.named("link") if link["rel"] not in ("canonical", "alternate")]
         assert all(href.startswith(("/style.css?v=", "data:image/svg+xml,")) for href in loaded)

@@ -111,6 +111,41 @@ def test_what_was_not_shown_stays_as_it_was_and_what_nobody_knows_is_not_stored(
     assert row(assembly, reader).muted_categories == ["Data"]
 
 
+def tongues(html: str) -> dict[str, bool]:
+    radios = [each for each in Parsed(html).named("input") if each.get("name") == "language"]
+    return {str(each["value"]): "checked" in each for each in radios}
+
+
+@pytest.mark.parametrize("status", [ACTIVE, PAUSED])
+def test_a_reader_chooses_the_language_of_their_letters(post: Post, assembly: Assembly, status: str) -> None:
+    reader = a_reader(assembly, status)
+    assert tongues(post(reader).text) == {"en": True, "de": False}
+    answer = post(reader, do="language", language="de")
+    assert (answer.status_code, tongues(answer.text)) == (200, {"en": False, "de": True})
+    assert answer.headers["content-language"] == "en"  # the page goes on as the browser prefers
+    assert row(assembly, reader).language == "de"
+    assert wishes(assembly, reader) == []  # it is no step of consent
+    post(reader, do="language", language="en")
+    assert row(assembly, reader).language == "en"
+
+
+@pytest.mark.parametrize("language", ["", "tlh", "DE", "de-AT", "../de", "\0"])
+def test_a_language_that_there_is_not_changes_nothing(post: Post, assembly: Assembly, language: str) -> None:
+    reader = a_reader(assembly)
+    answer = post(reader, do="language", language=language)
+    assert answer.status_code == 422
+    assert "Please choose one of these." in answer.text
+    assert row(assembly, reader).language is None
+
+
+def test_whoever_gets_nothing_chooses_no_language(post: Post, assembly: Assembly) -> None:
+    for status in (PENDING, UNSUBSCRIBED, SUPPRESSED):
+        reader = a_reader(assembly, status, f"{status}@example.com")
+        assert tongues(post(reader).text) == {}
+        assert post(reader, do="language", language="de").status_code == 422
+        assert row(assembly, reader).language is None
+
+
 def test_muting_everything_is_possible_and_said(post: Post, assembly: Assembly) -> None:
     reader = a_reader(assembly)
     send_two(assembly)
@@ -358,7 +393,7 @@ def test_every_control_has_a_name_and_every_id_is_one(client: TestClient, assemb
         assert len(ids) == len(set(ids))
         named = {each["for"] for each in parsed.named("label") if "for" in each}
         for each in parsed.named("input", "select"):
-            if each.get("type") not in ("hidden", "checkbox"):  # boxes stand inside their labels
+            if each.get("type") not in ("hidden", "checkbox", "radio"):  # these stand inside their labels
                 assert each["id"] in named
         described = {name for _, each in parsed.tags for name in (each.get("aria-describedby") or "").split()}
         assert described | named <= set(ids)

@@ -10,12 +10,14 @@ from sqlalchemy import text
 
 from newsletter.assembly import Assembly
 from newsletter.db import reading, writing
+from newsletter.language import ENGLISH, available
 from newsletter.web.app import create_app
 from subscribers import consent
 from subscribers.subscriber import ACTIVE, PAUSED, PENDING, SUPPRESSED, UNSUBSCRIBED
 from subscribers.tokens import PREFERENCES, Tokens
+from subscribers.unsubscribe import REASONS
 from tests.web.conftest import browser
-from tests.web.world import NOW, MakeAssembly, a_reader, everything, status_of, way_out, wishes
+from tests.web.world import NOW, MakeAssembly, Parsed, a_reader, everything, status_of, way_out, wishes
 
 ONE_CLICK = "List-Unsubscribe=One-Click"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -304,3 +306,11 @@ def test_a_bad_link_takes_nothing_back(client: TestClient, assembly: Assembly, a
         assert answer.status_code == 404
         assert answer.headers["referrer-policy"] == "no-referrer"
     assert everything(assembly) == before
+
+
+def test_the_reasons_that_a_page_offers_are_those_that_are_kept(client: TestClient, assembly: Assembly) -> None:
+    for code in available():
+        reader = a_reader(assembly, email=f"{code}@example.com")
+        page = Parsed(client.post(f"{way_out(assembly, reader)}?lang={code}").text)
+        assert [each["value"] for each in page.named("input")] == list(REASONS)
+        assert all(words in page.text for words in REASONS.values()) == (code == ENGLISH)

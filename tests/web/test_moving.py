@@ -56,6 +56,7 @@ def test_the_button_moves_the_reader_and_the_old_way_out_stays_good(client: Test
     (own,) = [link["href"] for link in Parsed(answer.text).named("a") if "/preferences/" in str(link["href"])]
     assert "new@example.org" in client.get(str(own)).text
     assert wishes(assembly, reader) == [("moved", "link to the new address")]
+    assert queued(assembly) == [("changed", reader)]  # once, though the button is pressed again
     after = everything(assembly)
     assert "This link has been used" in client.post(path).text
     assert everything(assembly) == after
@@ -72,18 +73,15 @@ def test_keys_from_before_a_move_open_nothing_and_a_fresh_one_goes_to_the_new_ad
     assert client.get(old).status_code == 200
     client.post(key_to(assembly, ADDRESS, change))
     before = everything(assembly)
-    expired = client.get(key_to(assembly, PREFERENCES, reader, ago=timedelta(days=60)))
+    expired = key_to(assembly, PREFERENCES, reader, ago=timedelta(days=60))
     wishes_of_a_thief = [{"do": "erase", "sure": "yes"}, {"do": "leave"}, {"do": "address", "email": "t@example.org"}]
-    for answer in (
-        client.get(old),
-        client.get(f"{old}/data"),
-        *(client.post(old, data=wish) for wish in wishes_of_a_thief),
-    ):
-        assert (answer.status_code, answer.content) == (410, expired.content)
+    for method, below, wish in [("GET", "", {}), ("GET", "/data", {}), *(("POST", "", w) for w in wishes_of_a_thief)]:
+        answer, other = (client.request(method, f"{key}{below}", data=wish) for key in (old, expired))
+        assert (answer.status_code, answer.content) == (410, other.content)
     assert everything(assembly) == before
     assert "new@example.org" in client.get(same_minute).text
     assert "Look into your inbox" in client.post(old, data={"do": "link"}).text
-    assert queued(assembly) == [("link", reader)]
+    assert queued(assembly) == [("changed", reader), ("link", reader)]
     assert email_of(assembly, reader) == "new@example.org"
 
 

@@ -120,6 +120,10 @@ def test_the_document_is_there_for_machines_and_names_every_public_route(client:
     for path in (
         "/",
         "/subscribe",
+        "/subscribe/box",
+        "/feed.xml",
+        "/feed.json",
+        "/sitemap.xml",
         "/confirm/{token}",
         "/preferences/{token}",
         "/unsubscribe/{token}",

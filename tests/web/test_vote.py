@@ -55,6 +55,11 @@ def count_clicks(assembly: Assembly, how: str) -> int:
         return letter.id
 
 
+def without_foot(answer: Any) -> str:
+    """A page as far as its foot, which leads to the same page in other languages from what one can look at alone."""
+    return str(answer.text).partition("<footer")[0]
+
+
 def chosen(page: str) -> list[str | None]:
     """The choices of a ballot that are set."""
     return [each["value"] for each in Parsed(page).named("input") if each.get("type") == "radio" and "checked" in each]
@@ -158,7 +163,7 @@ def test_of_what_was_not_sent_nothing_can_be_learned(client: TestClient, assembl
     ]
     answers = [each for path in paths for each in (client.get(path), client.post(path, data={"choice": "left"}))]
     assert {each.status_code for each in answers} == {404}
-    assert len({each.text for each in answers}) == 1
+    assert len({without_foot(each) for each in answers}) == 1
     assert votes(assembly) == []
 
 
@@ -206,7 +211,7 @@ def test_who_is_forgotten_suppressed_or_was_never_there_gets_the_same_page(
         )
     ]
     assert {each.status_code for each in answers} == {200}
-    assert len({each.text for each in answers}) == 1
+    assert len({without_foot(each) for each in answers}) == 1
     assert votes(assembly) == []
 
 
@@ -239,7 +244,7 @@ def test_a_vote_that_is_over_shows_how_it_ended_and_takes_no_more(
     assert Parsed(shown.text).named("form") == []
     for form in ({"choice": "right"}, {"choice": "winner"}):
         late = client.post(ballot(assembly, ada), data=form)
-        assert (late.status_code, late.text) == (410, shown.text)
+        assert (late.status_code, without_foot(late)) == (410, without_foot(shown))
     assert votes(assembly) == [(ada, "left")]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import col, select
 
-from newsletter import weekly
+from newsletter import approving, weekly
 from newsletter.assembly import Assembly
 from newsletter.comparisons import comparison
 from newsletter.comparisons.record import SEATS, Comparison
@@ -75,7 +75,7 @@ def draft(assembly: Assembly, week: Week = W47) -> None:
 def approve(assembly: Assembly, week: Week = W47) -> None:
     """Approve a week's draft."""
     with writing(assembly.engine) as session:
-        weekly.approve(session, assembly.rules, week, NOW)
+        approving.approve(session, assembly.rules, week, NOW)
         session.commit()
 
 

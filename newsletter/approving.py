@@ -1,0 +1,173 @@
+"""Is the week's issue fit to go out, and did an editor say so? Preview, approve, and hold what goes out against it.
+
+What an editor approved is bound by its digest and by what it is made of: where either differs later (a comparison
+changed, a template, a setting that shows), it is not sent, and what has changed is named. Nothing is approved of which
+any reader's variant has a finding. Every function works inside the caller's transaction.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from functools import lru_cache
+
+from sqlmodel import Session
+
+from newsletter.comparisons.categories import categories_of, category_key, muted_among
+from newsletter.comparisons.record import Comparison
+from newsletter.issues import issue as issues
+from newsletter.issues.issue import Issue
+from newsletter.issues.variants import Plan, Selection, plan
+from newsletter.issues.week import Week
+from newsletter.language import available, own_name
+from newsletter.message import Letter
+from newsletter.rendering.edition import Edition
+from newsletter.rendering.ingredients import changes, in_short, ingredients, written
+from newsletter.rendering.letter import render
+from newsletter.rendering.lint import lint
+from newsletter.weekly import CannotDo, Rules, compose, in_language, manuscript, refuse_same_subject, require, way_on
+from subscribers import audience
+
+
+def readership(session: Session, rules: Rules, comparisons: Sequence[Comparison]) -> Plan:
+    """Who would get what of an issue with these comparisons, if it went out now."""
+    others = set(available()) - {rules.masthead.language}
+    return plan(comparisons, audience.choices(session), others)
+
+
+def variant_of(whole: Edition, selection: Selection) -> Letter:
+    """Render a variant of an issue."""
+    return render(in_language(whole, selection.language), selection.without)
+
+
+def left_without(comparisons: Sequence[Comparison], muted: Collection[str], week: Week) -> frozenset[str]:
+    """What a reader is not sent of an issue who has muted these categories: slugs; none where nothing is muted.
+
+    Raises CannotDo for a category that none of the comparisons has, and where nothing would be left.
+    """
+    known = categories_of(comparisons)
+    if strange := [name for name in muted if category_key(name) not in map(category_key, known)]:
+        raise CannotDo(f"nothing in issue {week} is in the category {strange[0]!r}; there are: {', '.join(known)}")
+    without = muted_among(comparisons, muted)
+    if without and len(without) == len(comparisons):
+        raise CannotDo(
+            f"nothing is left of issue {week} for a reader who has muted {', '.join(muted)}: no letter goes out"
+        )
+    return without
+
+
+def preview(session: Session, rules: Rules, week: Week) -> Letter:
+    """Render an issue for an editor's eyes, and remember its digest as the one that was looked at. Raises CannotDo."""
+    issue = require(session, week)
+    letter = compose(session, rules, issue)
+    issue.previewed_digest = letter.digest
+    session.add(issue)
+    return letter
+
+
+def approve(session: Session, rules: Rules, week: Week, now: datetime) -> Issue:
+    """Bind an editor's approval to the letter that was previewed, and to all that it is made of.
+
+    Of a draft, or of an issue that was held before it began. Raises CannotDo for any other, where it has changed since
+    the preview, and where `lint` finds something.
+    """
+    issue = require(session, week)
+    if issue.state not in (issues.DRAFT, issues.HELD) or issue.letter_id is not None:
+        raise CannotDo(f"issue {week} is {issue.state}; only a draft can be approved{way_on(issue)}")
+    whole = manuscript(session, rules, issue)
+    letter = render(whole)
+    if issue.previewed_digest not in (None, letter.digest):
+        raise CannotDo(f"issue {week} has changed since it was previewed; look at `issues preview {week}` again")
+    _refuse_unfit(session, rules, whole, letter)
+    refuse_same_subject(session, issue)
+    issues.move(issue, issues.APPROVED)
+    issue.digest = letter.digest
+    issue.approved_of = written(ingredients(whole, rules.shown))
+    issue.approved_at = now
+    issue.held_because = None
+    session.add(issue)
+    return issue
+
+
+def unapprove(session: Session, week: Week) -> Issue:
+    """Take an approval back. Raises CannotDo where there is none, or the issue is already going out."""
+    issue = require(session, week)
+    if issue.state not in (issues.APPROVED, issues.SCHEDULED, issues.HELD) or issue.letter_id is not None:
+        raise CannotDo(f"issue {week} is {issue.state}; there is no approval to take back{way_on(issue)}")
+    issues.move(issue, issues.DRAFT)
+    issue.digest = issue.approved_of = issue.approved_at = issue.held_because = None
+    session.add(issue)
+    return issue
+
+
+def changes_since_approval(session: Session, rules: Rules, issue: Issue) -> list[str]:
+    """What has changed since an issue was approved, a clause each: its send will be refused, naming these.
+
+    None where it may go out as it stands, where nobody has approved it, and where it is frozen because it has begun.
+    """
+    if issue.digest is None or issue.letter_id is not None:
+        return []
+    whole = manuscript(session, rules, issue)
+    return _made_otherwise(issue, rules, whole) or _rendered_otherwise(issue, render(whole))
+
+
+def as_approved(session: Session, rules: Rules, issue: Issue) -> tuple[Edition, Letter]:
+    """An approved issue's manuscript and letter. Raises CannotDo, naming what has changed since the approval."""
+    whole = manuscript(session, rules, issue)
+    _refuse_changed(issue, _made_otherwise(issue, rules, whole))
+    letter = render(whole)
+    _refuse_changed(issue, _rendered_otherwise(issue, letter))
+    return whole, letter
+
+
+def look_over(session: Session, rules: Rules, week: Week) -> None:
+    """Do the slow part of `approve` beforehand, in a session that only reads: what it finds is remembered."""
+    whole = manuscript(session, rules, require(session, week))
+    for _ in _unfit(session, rules, whole):
+        pass
+
+
+def _refuse_unfit(session: Session, rules: Rules, whole: Edition, letter: Letter) -> None:
+    """Raises CannotDo where `lint` finds something in the letter, or in a variant that one of today's readers gets."""
+    if findings := lint(letter):
+        raise CannotDo(f"the letter of {whole.week} is not fit to go out: " + "; ".join(findings))
+    for selection, found in _unfit(session, rules, whole):
+        raise CannotDo(f"the letter of {whole.week} for {_who(selection)} is not fit to go out: " + "; ".join(found))
+
+
+def _unfit(session: Session, rules: Rules, whole: Edition) -> Iterator[tuple[Selection, tuple[str, ...]]]:
+    """The variants that today's readers get and in which `lint` finds something, and what."""
+    for selection in readership(session, rules, whole.comparisons).selections:
+        if found := _findings(in_language(whole, selection.language), selection.without):
+            yield selection, found
+
+
+def _who(selection: Selection) -> str:
+    """The readers of a variant, for an editor's eyes."""
+    muted = f"have muted {', '.join(selection.muted)}" if selection.without else ""
+    language = f"read it in {own_name(selection.language)}" if selection.language else ""
+    return f"those who {' and '.join(filter(None, (muted, language)))}"
+
+
+@lru_cache(maxsize=4096)  # sentences, and hardly ever any
+def _findings(whole: Edition, without: frozenset[str]) -> tuple[str, ...]:
+    return tuple(lint(render(whole, without)))
+
+
+def _made_otherwise(issue: Issue, rules: Rules, whole: Edition) -> list[str]:
+    """What a letter is made of otherwise than its issue was approved; nothing is known of one approved long ago."""
+    return changes(issue.approved_of, ingredients(whole, rules.shown)) if issue.approved_of is not None else []
+
+
+def _rendered_otherwise(issue: Issue, letter: Letter) -> list[str]:
+    """What makes a letter differ that is made of the same things as when its issue was approved, as far as is known."""
+    if letter.digest == issue.digest:
+        return []
+    culprit = "a comparison, a template or a setting" if issue.approved_of is None else "the program that renders it"
+    return [f"{culprit} was changed"]
+
+
+def _refuse_changed(issue: Issue, changed: Sequence[str]) -> None:
+    if changed:
+        raise CannotDo(
+            f"issue {issue.week} has changed since it was approved: {in_short(changed)}; "
+            f"`issues unapprove {issue.week}`, preview and approve it again"
+        )
