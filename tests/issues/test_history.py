@@ -38,6 +38,24 @@ def test_a_tool_is_told_of_by_the_nearest_issue_before_and_the_newest_one_since(
 SHARES = {W45: 25, W46: 50, W47: 75, W48: 100}
 
 
+def test_all_verdicts_on_a_tool_are_told_the_oldest_first_and_none_of_a_draft(engine: Engine) -> None:
+    numbers = {week: publish(engine, "Ruff", f"Tool of {week}", panel_ship=share) for week, share in SHARES.items()}
+    with writing(engine) as session:
+        for week, number in numbers.items():
+            begun = week != W48
+            state = issues.SENT if begun else issues.DRAFT
+            issues.assign(session, make(session, week, state, begun=begun), [number])
+        session.commit()
+    with reading(engine) as session:
+        found = history.verdicts(session, ["ruff", "tool-of-2026-w48", "nothing"])
+        slugs = history.tools_of(session, [numbers[W47], numbers[W48]])
+    told = [(one.week, one.comparison_id, one.side, one.opponent, one.panel) for one in found.pop("ruff")]
+    weeks = (W45, W46, W47)
+    assert told == [(str(week), numbers[week], 0, f"Tool of {week}", SHARES[week]) for week in weeks]
+    assert found == {"tool-of-2026-w48": [], "nothing": []}
+    assert slugs == {(numbers[W47], 0): "ruff", (numbers[W47], 1): "tool-of-2026-w47", (numbers[W48], 0): "ruff"}
+
+
 def test_of_two_comparisons_in_one_issue_the_first_one_tells(engine: Engine) -> None:
     second, first, new = (
         publish(engine, "Ruff", f"Other {place}", panel_ship=share) for place, share in enumerate((25, 50, 75))

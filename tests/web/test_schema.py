@@ -95,7 +95,7 @@ def test_the_pages_answer_what_they_declare_whatever_is_asked(assembly: Assembly
     schema = schemathesis.openapi.from_asgi(
         "/openapi.json", app, config=SchemathesisConfig.from_dict({"checks": CHECKS})
     )
-    slugs = ["inkwell-vs-gantry", "no-such"]
+    slugs = ["inkwell-vs-gantry", "inkwell", "no-such"]  # of a comparison, and of a tool
     archive = {"week": ["2026-W47", "2026-W46", "latest"], "slug": slugs, "comparison": slugs}
     seen = {}
     for result in schema.get_all_operations():
