@@ -1,7 +1,8 @@
 """Real databases for the tests, no stray environment, no network but loopback.
 
 `engine` runs a test on a SQLite file and on PostgreSQL; `sqlite_engine` on a SQLite file only. Both are empty
-and at the newest migration.
+and at the newest migration. What would be the same work for each test is done once: a PostgreSQL database is lent to
+one test after another (`lending`), and a statement is compiled for all engines of a kind.
 """
 
 import os
@@ -13,12 +14,16 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.util import LRUCache
 
 from newsletter import migrations
 from newsletter.db import open_engine
 from newsletter.sandbox.server import Sandbox
 from newsletter.welcome import WelcomeDesk
+from tests.lending import Lending
 from tests.newsroom import RULES, post
 from tests.postgres import Cluster, find_programs
 
@@ -42,6 +47,27 @@ def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket.socket, "connect", checked)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _statements_are_compiled_once() -> Iterator[None]:
+    """As in a program, which has one engine for years; a test opens one or more, and compiling was a fifth of its work.
+
+    What SQLAlchemy has compiled it keeps by the dialect, each engine's own. All of a kind are alike here: one server,
+    one SQLite.
+    """
+    compiled: LRUCache[object, object] = LRUCache(4_000)
+
+    def share(connection: Connection) -> None:
+        connection.engine._compiled_cache = compiled  # type: ignore[assignment]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for dialect in (PGDialect_psycopg, SQLiteDialect_pysqlite):
+            patch.setattr(dialect, "__eq__", lambda self, other: type(self) is type(other))
+            patch.setattr(dialect, "__hash__", lambda self: hash(type(self)))
+        event.listen(Engine, "engine_connect", share)
+        yield
+        event.remove(Engine, "engine_connect", share)
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +96,8 @@ def cluster() -> Iterator[Cluster]:
         pytest.skip(message)
     directory = Path(tempfile.mkdtemp(prefix="newsletter-postgres-"))
     try:
-        with Cluster(programs, directory) as running:
+        # Rows stay where they were put, as in a database that lives for a second.
+        with Cluster(programs, directory, autovacuum="off") as running:
             template = open_engine(running.create("template_newsletter"))
             command.upgrade(migrations.config(template), "head")
             template.dispose()
@@ -79,19 +106,32 @@ def cluster() -> Iterator[Cluster]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def lending(cluster: Cluster) -> Iterator[Lending]:
+    """PostgreSQL databases at the newest migration, for a test each."""
+    lending = Lending(cluster, "template_newsletter")
+    yield lending
+    lending.close()
+
+
 @pytest.fixture
-def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], str]]:
     """Make a database of a kind ("sqlite" or "postgresql") at the newest migration; return its URL."""
+    lent: list[tuple[Lending, str]] = []
 
     def make(kind: str) -> str:
         if kind == "sqlite":
             path = tmp_path / "newsletter.db"
             shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
             return f"sqlite:///{path}"
-        running: Cluster = request.getfixturevalue("cluster")
-        return running.create(template="template_newsletter")
+        lending: Lending = request.getfixturevalue("lending")
+        url = lending.lend()
+        lent.append((lending, url))
+        return url
 
-    return make
+    yield make
+    for lending, url in lent:
+        lending.take_back(url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -28,13 +28,14 @@ def find_programs() -> Path | None:
 class Cluster:
     """A running server; without `durable`, what it has committed does not outlast a power cut.
 
-    PostgreSQL refuses to run as root, so root hands it over to the `postgres` or `nobody` user.
+    `settings` are PostgreSQL's own, by their names. It refuses to run as root, so root hands it over to the `postgres`
+    or `nobody` user.
     """
 
-    def __init__(self, programs: Path, directory: Path, *, durable: bool = False) -> None:
+    def __init__(self, programs: Path, directory: Path, *, durable: bool = False, **settings: str) -> None:
         self._programs = programs
         self._data = directory / "data"
-        self._fsync = "on" if durable else "off"
+        self._settings = {"fsync": "on" if durable else "off", **settings}
         self._names = (f"test_{number}" for number in count())
         self._user = _other_user() if os.geteuid() == 0 else None
         if self._user:
@@ -59,7 +60,7 @@ class Cluster:
     def start(self) -> None:
         """Start the server, on the port that it had before."""
         options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
-        options += f" -c fsync={self._fsync}"
+        options += "".join(f" -c {name}={value}" for name, value in self._settings.items())
         log = str(self._data / "log")
         self._run("pg_ctl", "-D", str(self._data), "-w", "-t", str(START_TIMEOUT), "-l", log, "-o", options, "start")
 
