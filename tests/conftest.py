@@ -11,6 +11,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from alembic import command
@@ -23,9 +24,13 @@ from newsletter import migrations
 from newsletter.db import open_engine
 from newsletter.sandbox.server import Sandbox
 from newsletter.welcome import WelcomeDesk
+from tests.browser import find_chromium
 from tests.lending import Lending
 from tests.newsroom import RULES, post
 from tests.postgres import Cluster, find_programs
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 LOOPBACK = ("127.", "::1", "localhost")
 
@@ -170,3 +175,15 @@ def outbox(tmp_path: Path) -> Path:
 def desk(outbox: Path) -> WelcomeDesk:
     """Writes letters to one person into the outbox."""
     return WelcomeDesk(RULES.masthead, post(outbox))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator["Browser"]:
+    """The machine's own Chromium, driven over its own protocol; there can be one in a process."""
+    from playwright.sync_api import sync_playwright
+
+    program = find_chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()

@@ -1,6 +1,7 @@
 """Each reader is sent the issue in their language, less what they have muted, as its preview shows it."""
 
 import re
+from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from itertools import product
@@ -40,6 +41,12 @@ def choose(engine: Engine, number: int, language: str | None, *muted: str) -> No
         connection.execute(update(Subscriber).where(of_reader).values(language=language, muted=muting(muted)))
 
 
+def begin_anew() -> None:
+    """Remember nothing of letters, as a program that has just begun."""
+    approving._findings.cache_clear()
+    approving._rendered.cache_clear()
+
+
 def part(message: EmailMessage, kind: str) -> str:
     body = message.get_body((kind,))
     assert body is not None
@@ -57,6 +64,7 @@ def test_each_reader_is_sent_their_language_and_choice_and_each_is_compiled_once
     for number, (language, muted) in zip(numbers, choices, strict=True):
         choose(engine, number, language, *muted)
     approve(engine)
+    begin_anew()
     compiled: list[str] = []
 
     def counted(source: str) -> str:
@@ -92,32 +100,66 @@ def test_each_reader_is_sent_their_language_and_choice_and_each_is_compiled_once
         assert re.findall(r"<html[^>]* lang=\"(\w+)\"", html) == ["de" if language == "de" else "en"]
 
 
-def test_an_approval_is_refused_for_a_language_that_is_not_fit_and_names_it(
-    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    publish_two(sqlite_engine)
-    draft(sqlite_engine)
-    (ana,) = subscribe(sqlite_engine, ["ana@example.com"])
-    choose(sqlite_engine, ana, "de", "Voice")
-    approving._findings.cache_clear()
+@pytest.fixture
+def unfit_german(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every letter in German lacks a way out, until the test takes that back."""
 
     def broken(source: str) -> str:
         made = compile_mjml(source)
         return made.replace("%%UNSUBSCRIBE_URL%%", "http://example.com/") if 'lang="de"' in made else made
 
+    begin_anew()
     monkeypatch.setattr(rendering, "compile_mjml", broken)
-    with pytest.raises(
-        CannotDo, match=r"^the letter of 2026-W47 for those who have muted Voice and read it in Deutsch is"
-    ):
+    yield
+    begin_anew()
+
+
+@pytest.mark.parametrize(
+    ("language", "muted", "whose"),
+    [
+        ("de", ("Voice",), "have muted Voice and read it in Deutsch"),
+        ("de", (), "read it in Deutsch"),
+        (None, (), "read it in Deutsch"),  # nobody does so far
+    ],
+)
+@pytest.mark.usefixtures("unfit_german")
+def test_an_approval_is_refused_for_a_language_that_is_not_fit_and_names_it(
+    sqlite_engine: Engine, language: str | None, muted: tuple[str, ...], whose: str
+) -> None:
+    publish_two(sqlite_engine)
+    draft(sqlite_engine)
+    (ana,) = subscribe(sqlite_engine, ["ana@example.com"])
+    choose(sqlite_engine, ana, language, *muted)
+    with pytest.raises(CannotDo, match=rf"^the letter of 2026-W47 for those who {whose} is not fit to go out: "):
         approve(sqlite_engine)
-    choose(sqlite_engine, ana, "de")
-    with pytest.raises(
-        CannotDo, match=r"^the letter of 2026-W47 for those who read it in Deutsch is not fit to go out: "
-    ):
-        approve(sqlite_engine)
-    approving._findings.cache_clear()
-    choose(sqlite_engine, ana, None)
+
+
+def test_what_a_reader_chose_since_the_approval_does_not_go_out_unless_it_is_fit(
+    sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    with writing(sqlite_engine) as session:
+        trap = "%%A%% " + "x" * 12  # in a subject of sixty characters its marks take two more
+        fine = [tool("Dot", category="Training", panel_ship=50), tool("Dan", category="Training", panel_ship=25)]
+        comparison.save(session, record("Dot", "Dan", tools=fine, published_at=IN_W47), IN_W47)
+        long = [tool(trap, category="Voice"), tool("y" * 17, category="Voice", panel_ship=25)]
+        comparison.save(session, record(trap, "y" * 17, tools=long, published_at=IN_W47), IN_W47)
+        session.commit()
+    draft(sqlite_engine)
+    ana, _ = subscribe(sqlite_engine, ["ana@example.com", "bo@example.com"])
     approve(sqlite_engine)
+    choose(sqlite_engine, ana, None, "Training")
+
+    (held,) = outgoing.send_due(sqlite_engine, RULES, post(tmp_path), at(TUESDAY))
+
+    assert held.state == issues.HELD
+    assert held.note == (
+        "held: the letter of 2026-W47 for those who have muted Training is not fit to go out: "
+        "the subject has 62 characters, more than 60"
+    )
+    assert letters(tmp_path) == []
+    choose(sqlite_engine, ana, None)
+    assert outgoing.send_issue(sqlite_engine, RULES, post(tmp_path), W47, at(TUESDAY)).state == issues.SENT
+    assert len(letters(tmp_path)) == 2
 
 
 def write(engine: Engine, note: str) -> str | None:

@@ -18,11 +18,14 @@ _REFERENCES = {
     ">": "&gt;",
     '"': "&#34;",
     "'": "&#39;",
-    "%": "&#37;",
     "{": "&#123;",
     "}": "&#125;",
 }
 _TABLE = str.maketrans(_REFERENCES)
+
+# A share stays as it is ("75%", in German with a blank that never breaks): no text can bring a second sign behind it,
+# since one that a text begins with, or that follows another one, is escaped.
+_NO_SHARE = re.compile("(?<![0-9])(?<![0-9]\u00a0)%|%(?=%)")
 
 # Embeddings, overrides and isolates: one left open would turn round our own words on the same line.
 _DIRECTION_CONTROLS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
@@ -34,13 +37,13 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufffe\uffff\ud800-
 def in_html(value: object) -> object:
     """Escape a text for HTML, in content and in quoted attributes; anything but plain text stays as it is."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return Markup(value.translate(_TABLE))  # noqa: S704 - this is the escaping
+        return Markup(_escaped(value))  # noqa: S704 - this is the escaping
     return value
 
 
 def html_bytes(text: str) -> int:
     """How many bytes (UTF-8) a text takes in the HTML part, escapes included."""
-    return len(text.translate(_TABLE).encode())
+    return len(_escaped(text).encode())
 
 
 def in_text(text: str) -> str:
@@ -69,3 +72,8 @@ def isolate(text: str) -> str:
     if any(unicodedata.bidirectional(character) in ("R", "AL") for character in text):
         return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_ISOLATE}"
     return text
+
+
+def _escaped(text: str) -> str:
+    text = text.translate(_TABLE)
+    return _NO_SHARE.sub("&#37;", text) if "%" in text else text

@@ -76,6 +76,7 @@ def test_the_same_edition_is_made_of_the_same_things() -> None:
         "the template letters/parts/head.mjml",
         "the translation locales/de/issue.po",
         "the MJML compiler mjml-python",
+        "the data on languages babel",
         "the program",
     ]
 
@@ -263,7 +264,7 @@ def test_a_broken_a_new_and_a_lost_template_are_named_and_no_other(letters: Path
     ]
 
 
-@pytest.mark.parametrize("what", [under_test.COMPILER, under_test.PROGRAM])
+@pytest.mark.parametrize("what", [under_test.COMPILER, under_test.LOCALE_DATA, under_test.PROGRAM])
 def test_another_version_is_named_with_the_one_that_it_was(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     was, before = written(ingredients(WHOLE, HEAD)), under_test.VERSIONS[what]
     monkeypatch.setitem(under_test.VERSIONS, what, "99.1")
@@ -273,6 +274,7 @@ def test_another_version_is_named_with_the_one_that_it_was(monkeypatch: pytest.M
 def test_versions_are_those_that_are_installed() -> None:
     assert {
         "the MJML compiler mjml-python": version("mjml-python"),
+        "the data on languages babel": version("babel"),
         "the program": version("weekly-ai-tool-verdicts"),
     } == under_test.VERSIONS
     assert under_test.installed("a-package-that-nobody-has-installed") == "of no version"

@@ -35,8 +35,9 @@ SHOWN = {
     "a link that is none": ("[a](https://) [b](https://[c)", f"{P}a b</p>"),
     "merge fields": ("%%EMAIL%% [a](https://x.example/%%EMAIL%%)", f"{P}&#37;&#37;EMAIL&#37;&#37; "
                      '<a href="https://x.example/&#37;25&#37;25EMAIL&#37;25&#37;25">a</a></p>'),
-    "what nobody sees goes": ("a\u202eb\x07c\x85d", f"{P}abc d</p>"),
-    "nothing is deeper than three": (">>>> a", "<blockquote>" * 3 + f" {P}a</p> " + "</blockquote>" * 3),
+    "what nobody sees goes": ("a\u202eb\x07c\x85d&#x202e;&#x2066;e ![&#x202e;f](g)", f"{P}abc de f</p>"),
+    "nothing is deeper than three": (">>>> *a **b *c **d** c* b** a*", "<blockquote>" * 3 + f" {P}<em>a <strong>b "
+                                     "<em>c d c</em> b</strong> a</em></p> " + "</blockquote>" * 3),
 }  # fmt: skip
 
 
@@ -66,9 +67,20 @@ def test_a_note_is_in_both_parts_of_the_letter_with_its_links() -> None:
     assert render(replace(edition(lead()), note=" \n")) == render(edition(lead()))
 
 
-def test_a_link_may_end_in_any_sign() -> None:
-    note = "[a](https://x.example/a_(b)) and [c](https://x.example/c.)"
-    assert lint(render(replace(edition(lead()), note=note))) == []
+@pytest.mark.parametrize(
+    "note",
+    [
+        "[a](https://x.example/a_(b)) and [c](https://x.example/c.)",
+        "`https://x.example/`, *https://y.example* and [`https://z.example/`](https://x.example/)",
+        "<https://bücher.example/ü> [https://münchen.example](https://münchen.example)",
+        "*a **b " * 120 + "c" + "** d*" * 120,
+        "*" * 600 + "a" + "*" * 600,
+    ],
+    ids=["links that end in a sign", "addresses that are marked", "addresses in letters", "deep emphasis", "stars"],
+)
+def test_a_note_that_is_taken_is_fit_to_go_out(note: str) -> None:
+    assert problem(note) is None
+    assert lint(render(replace(small, note=note))) == []
 
 
 PARTS = ["%%EMAIL%%", "{{", "{%", "<b>", "<!--", "]]>", "&amp;", "![", "[a](", "](https://x.example/", ")", "*", "**",
@@ -102,4 +114,11 @@ def test_a_note_that_is_too_long_or_too_rich_is_refused_with_what_to_do() -> Non
     assert refusal is not None
     assert refusal.startswith("the note takes ")
     assert refusal.endswith(" bytes in a letter, more than 6,144; make it shorter or plainer")
+    assert problem("a\n\n[b](https://x.example/) <HTTP://y.example/>") == (
+        "the note links to HTTP://y.example/; a letter has links to https pages only"
+    )
+    assert problem("[a]: https://x.example/\n\n---") == (
+        "nothing of the note shows: it has no words; write some, or empty it"
+    )
+    assert problem("") is None
     assert len(mail_html("中" * MOST_CHARACTERS, "#000000").encode()) <= MOST_BYTES

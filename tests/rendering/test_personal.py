@@ -15,7 +15,6 @@ from newsletter.rendering.lint import lint
 from newsletter.rendering.note import ADDRESS, CHANGED, CONFIRM, FIELDS, LINK, NOTICE, WELCOME, Latest
 from newsletter.rendering.personal import render_personal
 from newsletter.rendering.plain_text import CHANGED_ON_THE_WAY, WIDTH, columns
-from tests.browser import lay_out
 from tests.rendering.samples import MASTHEAD
 
 HERE = Path(__file__).parent / "personal"
@@ -191,16 +190,3 @@ def test_an_unknown_kind_or_language_is_refused() -> None:
 def test_links_follow_the_base_url() -> None:
     moved = replace(MASTHEAD, links=Links("https://example.com/letters"))
     assert "https://example.com/letters/issues/2026-W47" in render_personal(WELCOME, moved, LATEST).html
-
-
-@pytest.mark.parametrize("name", ["welcome.de", "strange"])
-def test_a_letter_is_no_wider_than_the_narrowest_screen_and_its_links_are_large_enough(
-    tmp_path: Path, name: str
-) -> None:
-    width = 320
-    html, _ = Filler(CASES[name][1]).fill(VALUES)
-    seen = lay_out(html, width, tmp_path)
-    assert seen.width <= width
-    assert seen.small == []
-    bare = lay_out(re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL), width, tmp_path)
-    assert bare.width <= width

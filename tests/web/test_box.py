@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fastapi.testclient import TestClient
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 
 from newsletter.assembly import Assembly
 from newsletter.web.app import create_app
-from tests.browser import find_chromium
 from tests.web.serving import serving
 from tests.web.world import NOW, Parsed, a_comparison, a_reader, send, sign_ups, way_out
 
@@ -70,15 +69,16 @@ def another_site(page: str) -> Iterator[str]:
         server.server_close()
 
 
-def test_a_browser_shows_the_box_on_another_site_and_finds_fault_with_no_public_page(assembly: Assembly) -> None:
+def test_a_browser_shows_the_box_on_another_site_and_finds_fault_with_no_public_page(
+    assembly: Assembly, chromium: Browser
+) -> None:
     send(assembly, a_comparison())
-    with serving(create_app(assembly, clock=lambda: NOW)) as port, sync_playwright() as playwright:
+    with serving(create_app(assembly, clock=lambda: NOW)) as port:
         ours = f"http://127.0.0.1:{port}"
         written = TestClient(create_app(assembly, clock=lambda: NOW)).get("/subscribe").text
         snippet = html.unescape(written[written.index("&lt;iframe") : written.index("&lt;/iframe&gt;")]) + "</iframe>"
         snippet = snippet.replace(assembly.settings.base_url, ours)
         host = f"<!doctype html><title>A blog</title>{snippet}<iframe id=whole src='{ours}/subscribe'></iframe>"
-        chromium = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
         said: list[str] = []
         context = chromium.new_context()
         context.on("console", lambda message: said.append(message.text))
@@ -103,5 +103,5 @@ def test_a_browser_shows_the_box_on_another_site_and_finds_fault_with_no_public_
             assert page.url == blog
         # The page that may not be framed was refused, so it is known that refusals are heard.
         assert any("frame" in each for each in said)
-        chromium.close()
+        context.close()
     assert [each.source for each in sign_ups(assembly)] == ["sign-up box on localhost"]
