@@ -1,11 +1,11 @@
 """Is the week's issue fit to go out, and did an editor say so? Preview, approve, and hold what goes out against it.
 
 What an editor approved is bound by its digest and by what it is made of: where either differs later (a comparison
-changed, a template, a setting that shows), it is not sent, and what has changed is named. Nothing is approved of which
-any reader's variant has a finding. Every function works inside the caller's transaction.
+changed, a template, a setting that shows), it is not sent, and what has changed is named. Nothing is approved, and
+nothing goes out, of which any reader's variant has a finding. Every function works inside the caller's transaction.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 
@@ -35,7 +35,7 @@ def readership(session: Session, rules: Rules, comparisons: Sequence[Comparison]
 
 def variant_of(whole: Edition, selection: Selection) -> Letter:
     """Render a variant of an issue."""
-    return render(in_language(whole, selection.language), selection.without)
+    return _rendered(in_language(whole, selection.language), selection.without)
 
 
 def left_without(comparisons: Sequence[Comparison], muted: Collection[str], week: Week) -> frozenset[str]:
@@ -76,7 +76,9 @@ def approve(session: Session, rules: Rules, week: Week, now: datetime) -> Issue:
     letter = render(whole)
     if issue.previewed_digest not in (None, letter.digest):
         raise CannotDo(f"issue {week} has changed since it was previewed; look at `issues preview {week}` again")
-    _refuse_unfit(session, rules, whole, letter)
+    if findings := lint(letter):
+        raise CannotDo(f"the letter of {week} is not fit to go out: " + "; ".join(findings))
+    refuse_unfit(whole, _may_get(session, rules, whole))
     refuse_same_subject(session, issue)
     issues.move(issue, issues.APPROVED)
     issue.digest = letter.digest
@@ -119,23 +121,40 @@ def as_approved(session: Session, rules: Rules, issue: Issue) -> tuple[Edition, 
 
 
 def look_over(session: Session, rules: Rules, week: Week) -> None:
-    """Do the slow part of `approve` beforehand, in a session that only reads: what it finds is remembered."""
-    whole = manuscript(session, rules, require(session, week))
-    for _ in _unfit(session, rules, whole):
+    """Do the slow part of `approve`, or of a send, beforehand in a session that only reads: findings are remembered."""
+    issue = require(session, week)
+    whole = manuscript(session, rules, issue)
+    is_approved = issue.digest is not None
+    if is_approved and _made_otherwise(issue, rules, whole):
+        return  # it will be refused, and may not even compile
+    for _ in _unfit(whole, _gets(session, rules, whole) if is_approved else _may_get(session, rules, whole)):
         pass
 
 
-def _refuse_unfit(session: Session, rules: Rules, whole: Edition, letter: Letter) -> None:
-    """Raises CannotDo where `lint` finds something in the letter, or in a variant that one of today's readers gets."""
-    if findings := lint(letter):
-        raise CannotDo(f"the letter of {whole.week} is not fit to go out: " + "; ".join(findings))
-    for selection, found in _unfit(session, rules, whole):
+def refuse_unfit(whole: Edition, selections: Iterable[Selection]) -> None:
+    """Raises CannotDo where `lint` finds something in one of these variants, and says whose it is.
+
+    A reader may have chosen since the approval what nobody had chosen then.
+    """
+    for selection, found in _unfit(whole, selections):
         raise CannotDo(f"the letter of {whole.week} for {_who(selection)} is not fit to go out: " + "; ".join(found))
 
 
-def _unfit(session: Session, rules: Rules, whole: Edition) -> Iterator[tuple[Selection, tuple[str, ...]]]:
-    """The variants that today's readers get and in which `lint` finds something, and what."""
-    for selection in readership(session, rules, whole.comparisons).selections:
+def _gets(session: Session, rules: Rules, whole: Edition) -> Sequence[Selection]:
+    """The variants that today's readers get."""
+    return readership(session, rules, whole.comparisons).selections
+
+
+def _may_get(session: Session, rules: Rules, whole: Edition) -> list[Selection]:
+    """Those, and the whole letter in every language: the next reader may choose any."""
+    others = sorted(set(available()) - {rules.masthead.language})
+    in_full = [Selection(frozenset(), (), code) for code in others]
+    return list(dict.fromkeys([*_gets(session, rules, whole), *in_full]))
+
+
+def _unfit(whole: Edition, selections: Iterable[Selection]) -> Iterator[tuple[Selection, tuple[str, ...]]]:
+    """The variants in which `lint` finds something, and what."""
+    for selection in selections:
         if found := _findings(in_language(whole, selection.language), selection.without):
             yield selection, found
 
@@ -149,7 +168,12 @@ def _who(selection: Selection) -> str:
 
 @lru_cache(maxsize=4096)  # sentences, and hardly ever any
 def _findings(whole: Edition, without: frozenset[str]) -> tuple[str, ...]:
-    return tuple(lint(render(whole, without)))
+    return tuple(lint(_rendered(whole, without)))
+
+
+@lru_cache(maxsize=32)  # of some 90 KB each: so that a send freezes what it has just looked over, compiled once
+def _rendered(whole: Edition, without: frozenset[str]) -> Letter:
+    return render(whole, without)
 
 
 def _made_otherwise(issue: Issue, rules: Rules, whole: Edition) -> list[str]:

@@ -2,7 +2,8 @@
 
 Sentences are English where they are used, and translated by catalogs, `locales/<code>/<domain>.po`. A catalog is one
 domain's, so that a page's new wording is no change of a letter that an editor has approved. Promises the same text on
-any machine: days and numbers are written as Unicode's locale data (Babel) have them, never as the machine is set.
+any machine: days and numbers are written as Unicode's locale data (Babel) have them, never as the machine is set. Those
+are loaded by the first word that needs them: most commands speak none.
 """
 
 import re
@@ -11,14 +12,14 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from string import Formatter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from babel import Locale
-from babel.dates import format_date
-from babel.messages.pofile import read_po
-from babel.numbers import format_decimal, format_percent
+from markupsafe import Markup
 
 from newsletter.places import LOCALES
+
+if TYPE_CHECKING:
+    from babel import Locale
 
 ENGLISH: Final = "en"
 """What sentences are written in, and so the language that needs no catalog."""
@@ -46,7 +47,7 @@ def available() -> tuple[str, ...]:
 
 def own_name(code: str) -> str:
     """What a language calls itself: "Deutsch"."""
-    name = Locale.parse(code).get_display_name(code)
+    name = _data(code).get_display_name(code)
     return name[:1].upper() + name[1:] if name else code
 
 
@@ -82,14 +83,18 @@ class Speech:
     @property
     def direction(self) -> str:
         """In which direction it is written: "ltr" or "rtl"."""
-        return Locale.parse(self.code).text_direction
+        return _data(self.code).text_direction
 
     def day(self, day: date) -> str:
         """A day: "9 November 2026"."""
+        from babel.dates import format_date
+
         return format_date(day, "long", locale=_locale(self.code))
 
     def days(self, first: date, last: date) -> str:
         """From one day to another, both included: "16–22 November 2026"."""
+        from babel.dates import format_date
+
         locale = _locale(self.code)
         differs = "y" if first.year != last.year else "M" if first.month != last.month else "d"
         # The data have intervals with short names of months only.
@@ -100,10 +105,14 @@ class Speech:
 
     def number(self, number: int) -> str:
         """A whole number: "1,234"."""
+        from babel.numbers import format_decimal
+
         return str(format_decimal(number, locale=_locale(self.code)))
 
     def percent(self, percent: int) -> str:
         """A share, 0 to 100: "75%"."""
+        from babel.numbers import format_percent
+
         return str(format_percent(percent / 100, "#,##0" + _percent_sign(self.code), locale=_locale(self.code)))
 
 
@@ -134,11 +143,29 @@ def filled(text: str, values: Mapping[str, Any], told: Callable[[Any], str] = st
     return "".join(made)
 
 
+def in_templates(say: Speech, told: Callable[[Any], str]) -> dict[str, Callable[..., Markup] | Speech]:
+    """By which names templates speak: `_("… {name} …", name=…)`, `many("{count} …", "{count} …", number)`, and `say`.
+
+    `told`: how HTML is made of what is printed, the value of a gap or the words between; Markup is HTML already.
+    """
+
+    def sentence(text: str, **values: object) -> Markup:
+        return Markup(filled(say.translated(text), values, told))  # noqa: S704 - all of it is escaped
+
+    def many(one: str, other: str, count: int, **values: object) -> Markup:
+        counted = {"count": say.number(count), **values}
+        return Markup(filled(say.counted(one, other, count), counted, told))  # noqa: S704 - all of it is escaped
+
+    return {"_": sentence, "many": many, "say": say}
+
+
 @cache
 def _catalog(code: str, domain: str) -> Mapping[str, tuple[str, ...]]:
     """Sentence -> its translation, in as many forms as it has."""
     if code == ENGLISH:
         return {}
+    from babel.messages.pofile import read_po
+
     lines = source(code, domain).splitlines(keepends=True)
     found: dict[str, tuple[str, ...]] = {}
     for message in read_po(lines, locale=code):
@@ -151,14 +178,21 @@ def _catalog(code: str, domain: str) -> Mapping[str, tuple[str, ...]]:
 @cache
 def _plural(code: str) -> Callable[[int], int]:
     """Which form of a sentence goes with a number, as the catalogs of a language count them."""
-    rule = Locale.parse(code).plural_form
+    rule = _data(code).plural_form
     names = sorted(rule.tags | {"other"}, key=("zero", "one", "two", "few", "many", "other").index)
     return lambda count: names.index(rule(count))
 
 
+def _locale(code: str) -> "Locale":
+    """The data by which days and numbers are written."""
+    return _data(_REGIONS.get(code, code))
+
+
 @cache
-def _locale(code: str) -> Locale:
-    return Locale.parse(_REGIONS.get(code, code))
+def _data(code: str) -> "Locale":
+    from babel import Locale
+
+    return Locale.parse(code)
 
 
 @cache

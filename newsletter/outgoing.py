@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from newsletter import asking, numbers, steering
-from newsletter.approving import approve, as_approved, look_over, readership, variant_of
+from newsletter.approving import approve, as_approved, look_over, readership, refuse_unfit, variant_of
 from newsletter.db import reading, writing
 from newsletter.delivery import doubts, ledger, variants
 from newsletter.delivery.ledger import Accounting, StoredLetter
@@ -28,6 +28,7 @@ from newsletter.post import Post
 from newsletter.weekly import CannotDo, Rules, require
 from subscribers.preferences import wake
 
+_TO_BEGIN: Final = (issues.APPROVED, issues.SCHEDULED, issues.HELD)
 _AN_EDITORS_TURN: Final = (issues.PAUSED, issues.HELD, issues.CANCELLED)
 
 
@@ -62,7 +63,10 @@ def send_issue(engine: Engine, rules: Rules, post: Post, week: Week, run: Run) -
     Raises CannotDo for an issue that is not approved, has changed since, is paused or called off.
     """
     with reading(engine) as session:
-        state = require(session, week).state
+        issue = require(session, week)
+        state = issue.state
+        if state in _TO_BEGIN and issue.letter_id is None and issue.digest is not None:
+            look_over(session, rules, week)  # while nobody waits for us to have done with writing
     if state == issues.SENT:
         return Outcome(str(week), state, note="it has been sent; nothing to do")
     with enter(engine) as sender:
@@ -183,13 +187,14 @@ def batches_in_doubt(session: Session, issue: Issue) -> list[dict[str, Any]]:
 
 def _start(session: Session, rules: Rules, issue: Issue, now: datetime) -> int:
     """Freeze the letter with its variants and draw up the list, in the caller's transaction; return the letter's id."""
-    if issue.state not in (issues.APPROVED, issues.SCHEDULED, issues.HELD) or issue.digest is None:
+    if issue.state not in _TO_BEGIN or issue.digest is None:
         raise CannotDo(
             f"issue {issue.week} is {issue.state}, not approved; look at `issues preview {issue.week}`, then approve it"
         )
     whole, letter = as_approved(session, rules, issue)
     wake(session, now)
     plan = readership(session, rules, whole.comparisons)
+    refuse_unfit(whole, plan.selections)
     stored = ledger.store(session, letter, issue.week, now)
     stored.left_out = plan.left_out
     stored.opens, stored.clicks = rules.opens, rules.clicks

@@ -23,6 +23,7 @@ PREFIX = "NEWSLETTER_"
 DEVELOPMENT_KEY = "for development only: links signed with it can be forged by anyone"
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # seconds
 MOST_SOCIAL_LINKS = 6
+LONGEST_SOCIAL_LINK = 200  # characters
 FASTEST = 1_000_000  # messages a second
 CALLS_IN_A_BATCH = 3  # most calls that one batch takes, one after the other: bodies go in parts of 45 MB
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -69,8 +70,10 @@ def _socials(value: Any) -> Any:
     links = []
     for each in filter(None, (part.strip() for part in value.split(","))):
         name, _, url = each.rpartition(" ")
-        if not (name.strip() and name.isprintable() and url.isprintable() and url.startswith("https://")):
+        if not (name.strip() and name.isprintable() and _is_plain_https(url)):
             raise ValueError("wants names and https addresses with commas between: GitHub https://github.com/you, …")
+        if len(url) > LONGEST_SOCIAL_LINK:
+            raise ValueError(f"wants addresses of at most {LONGEST_SOCIAL_LINK} characters: {name.strip()}")
         links.append((name.strip(), url))
     if len(links) > MOST_SOCIAL_LINKS:
         raise ValueError(f"wants at most {MOST_SOCIAL_LINKS} links")
@@ -307,6 +310,16 @@ def _is_web(url: str) -> bool:
     """Whether this is an http address. Raises ValueError for a port or a host that cannot be."""
     parts = urlsplit(url)
     return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+
+
+def _is_plain_https(url: str) -> bool:
+    """Whether this is an https address that stands in any letter as it is: of ASCII, no quotes, no merge field."""
+    if not re.fullmatch(r"https://[!#-;=?-\[\]_a-z~]+", url) or "%%" in url:
+        return False
+    try:
+        return bool(re.fullmatch(r"[\w.-]*\w", urlsplit(url).hostname or "", re.ASCII)) and urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def _is_loopback(url: str) -> bool:

@@ -116,10 +116,11 @@ def waiting_ids(session: Session, after: int, limit: int) -> list[int]:
 def attend(session: Session, sign_up_id: int, now: datetime) -> Wish | None:
     """Do what a sign-up says, and remove it; None where nobody is to be written to.
 
-    A new address becomes a pending reader, who reads the form's language; nobody else's is changed. Whoever has left
-    stays so until they confirm: a stranger may have typed the address. Nothing is done for a suppressed address, nor
-    where another process has attended to the sign-up or is at it. The caller commits. Raises IntegrityError where the
-    address came on the list by another way at the same moment; then roll back and try again.
+    A new address becomes a pending reader. Of who is pending the newest form's language counts: the first may have been
+    a stranger's. Nobody else's is changed, and whoever has left stays so until they confirm, for the same reason.
+    Nothing is done for a suppressed address, nor where another process has attended to the sign-up or is at it. The
+    caller commits. Raises IntegrityError where the address came on the list by another way at the same moment; then
+    roll back and try again.
     """
     waiting = session.get(SignUp, sign_up_id)
     reader = find_locked(session, Address(waiting.email, waiting.address_key)) if waiting else None
@@ -130,7 +131,9 @@ def attend(session: Session, sign_up_id: int, now: datetime) -> Wish | None:
     address = Address(email=sign_up.email, key=sign_up.address_key)
     if suppression.in_force(session, address):
         return None
-    reader = reader or add(session, address, PENDING, now, language=sign_up.language)
+    reader = reader or add(session, address, PENDING, now)
+    if reader.status == PENDING:
+        reader.language = sign_up.language
     asks = wanted_letter(reader)
     if asks is None:
         return None

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from newsletter.language import available, own_name
+from newsletter.language import available
 
 
 def known_language(code: str | None) -> str | None:
@@ -14,7 +14,7 @@ def known_language(code: str | None) -> str | None:
     return code
 
 
-_THERE_ARE = ", ".join(f"{code} ({own_name(code)})" for code in available())
+_THERE_ARE = ", ".join(available())  # by their names would take data that few commands need, in each of them
 
 OfReader = Annotated[
     str | None,

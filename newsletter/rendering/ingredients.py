@@ -29,6 +29,7 @@ VOTE: Final = "the vote on the issue before"
 NOTE: Final = "the editor's note"
 COLOURS: Final = "the colours of the theme"
 COMPILER: Final = f"the MJML compiler {mjml.PACKAGE}"
+LOCALE_DATA: Final = "the data on languages babel"
 PROGRAM: Final = "the program"
 
 UNSEEN: Final = frozenset({"description", "published_at", "url"})
@@ -46,7 +47,11 @@ def installed(package: str) -> str:
         return "of no version"  # a checkout that is run without having been installed
 
 
-VERSIONS: Final = {COMPILER: installed(mjml.PACKAGE), PROGRAM: installed("weekly-ai-tool-verdicts")}
+VERSIONS: Final = {
+    COMPILER: installed(mjml.PACKAGE),
+    LOCALE_DATA: installed("babel"),  # days and shares in other languages than the letter that was approved
+    PROGRAM: installed("weekly-ai-tool-verdicts"),
+}
 """As they were when the program began: an upgrade below a program that runs does not change what it does."""
 
 _BROUGHT_IN = re.compile(r"""\{%[-+]?\s*(?:import|from|include|extends)\s+["']([^"']+)["']""")
@@ -56,8 +61,8 @@ def ingredients(edition: Edition, shown: Mapping[str, str]) -> dict[str, str]:
     """What an issue's letter and its variants are made of: a name -> 16 hex digits of the SHA-256 of what bears it.
 
     `shown`: settings that show in the mail's head, by their names; those of the masthead come from the edition. What
-    has a version is told by it: the program, which holds the English words, and the compiler. A letter's variants are
-    in all languages that there are, so all of them count.
+    has a version is told by it: the program, which holds the English words, the compiler, and the data on languages. A
+    letter's variants are in all languages that there are, so all of them count.
     """
     masthead = edition.masthead
     settings = {

@@ -13,7 +13,7 @@ from typing import Final
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from newsletter.language import ISSUE, filled, speech
+from newsletter.language import ISSUE, in_templates, speech
 from newsletter.message import Letter
 from newsletter.places import TEMPLATES
 from newsletter.rendering import plain_text
@@ -50,18 +50,8 @@ def render(edition: Edition, without: AbstractSet[str] = frozenset()) -> Letter:
 def environment(language: str, domain: str) -> Environment:
     """The templates of letters, in a language. Every text that they print is escaped by `armour.in_html`.
 
-    `_("… {name} …", name=…)` and `many("{count} …", "{count} …", number)` print sentences of the domain's catalog;
-    `say` is its `language.Speech`. Names that are unknown raise.
+    They print sentences of the domain's catalog as `language.in_templates` says. Names that are unknown raise.
     """
-    say = speech(language, domain)
-
-    def sentence(text: str, **values: object) -> Markup:
-        return Markup(filled(say.translated(text), values, escaped))  # noqa: S704 - all of it is escaped
-
-    def many(one: str, other: str, count: int, **values: object) -> Markup:
-        told = {"count": say.number(count), **values}
-        return Markup(filled(say.counted(one, other, count), told, escaped))  # noqa: S704 - all of it is escaped
-
     made = Environment(
         loader=DictLoader(templates()),
         autoescape=True,
@@ -72,7 +62,7 @@ def environment(language: str, domain: str) -> Environment:
         auto_reload=False,
     )
     made.filters.update(isolate=isolate, mail_html=mail_html)
-    made.globals.update(_=sentence, many=many, say=say)
+    made.globals.update(in_templates(speech(language, domain), escaped))
     return made
 
 

@@ -27,7 +27,7 @@ MOST_PREHEADER = 110
 
 _ADDRESS = re.compile(r"https?://[^\s<>“”\"]+")
 _BRACKETED = re.compile(r"<(https?://[^\s<>]+)>")
-_AFTER_ADDRESS = ".,;:!?…)]}'’"
+_AFTER_ADDRESS = ".,;:!?…)]}'’`*_"  # the last three: an editor's note as text marks code and emphasis by them
 
 
 def lint(letter: Letter, fields: frozenset[str] = ISSUE_FIELDS) -> list[str]:

@@ -8,13 +8,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 from markupsafe import Markup
 
 from newsletter.rendering.armour import in_html, legible
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 MOST_CHARACTERS = 2_000
 """Of a note, as it is written."""
@@ -22,7 +25,8 @@ MOST_BYTES = 6 * 1024
 """Of the HTML that it becomes (UTF-8): two thousand characters can be a list of seven hundred items."""
 
 DEEPEST = 3
-"""Lists and quotes in each other; what is deeper shows as if it were not: a phone is narrow."""
+"""Lists and quotes in each other, and emphasis in emphasis; what is deeper shows as if it were not: a phone is narrow,
+and a letter's compiler takes no more than sixty tags in each other."""
 
 _TAGS = {
     "paragraph": "p",
@@ -56,6 +60,11 @@ def problem(note: str) -> str | None:
         return f"the note has {len(note):,} characters; {MOST_CHARACTERS:,} is the most that a letter has room for"
     if (size := len(mail_html(note, "#000000").encode())) > MOST_BYTES:
         return f"the note takes {size:,} bytes in a letter, more than {MOST_BYTES:,}; make it shorter or plainer"
+    addresses = [_address(each) for token in _parse(note) for each in token.children or [] if each.type == "link_open"]
+    if odd := next((address for address in addresses if address and urlsplit(address).scheme == "http"), None):
+        return f"the note links to {odd}; a letter has links to https pages only"
+    if note and not plain(note):
+        return "nothing of the note shows: it has no words; write some, or empty it"
     return None
 
 
@@ -85,21 +94,40 @@ def plain(note: str) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
 
 
 @cache
-def _parser() -> MarkdownIt:
+def _parser() -> "MarkdownIt":
+    """Loaded by the first note that there is: few commands meet one."""
+    from markdown_it import MarkdownIt
+
     made = MarkdownIt("commonmark", {"html": False, "maxNesting": 60})
     made.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: ARG005  `_address` looks at each
     return made
 
 
-def _parse(note: str) -> list[Token]:
-    return _parser().parse(legible(note))
+def _parse(note: str) -> list["Token"]:
+    tokens = _parser().parse(legible(note))
+    for token in tokens:
+        token.children = list(_shown(token.children or []))
+    return tokens
+
+
+def _shown(tokens: Iterable["Token"]) -> Iterator["Token"]:
+    """What is in a line, without emphasis that is too deep and without what entities (`&#x202e;`) have brought back."""
+    depth = 0
+    for token in tokens:
+        emphasised = token.type.startswith(("em_", "strong_"))
+        depth += emphasised and token.nesting == 1
+        if not emphasised or depth <= DEEPEST:
+            token.content = legible(token.content)
+            token.children = list(_shown(token.children or []))
+            yield token
+        depth -= emphasised and token.nesting == -1
 
 
 def _html(note: str, look: _Look) -> Markup:
     return Markup("".join(_blocks(_parse(note), look)))  # noqa: S704 - `_inline` and `_blocks` have escaped all of it
 
 
-def _blocks(tokens: Sequence[Token], look: _Look) -> Iterator[str]:
+def _blocks(tokens: Sequence["Token"], look: _Look) -> Iterator[str]:
     depth = 0
     carried = {
         "paragraph": look.paragraph,
@@ -126,14 +154,14 @@ def _blocks(tokens: Sequence[Token], look: _Look) -> Iterator[str]:
             depth -= kind in _NESTED and token.nesting == -1
 
 
-def _tag(token: Token, kind: str, carried: str) -> str:
+def _tag(token: "Token", kind: str, carried: str) -> str:
     start = token.attrs.get("start", 1) if kind == "ordered_list" else 1
     numbered = f' start="{start:d}"' if isinstance(start, int) and start != 1 else ""
     own = "" if kind in ("bullet_list", "ordered_list", "blockquote") else ' dir="auto"'
     return f"<{_TAGS[kind]}{own}{numbered}{carried}>"
 
 
-def _inline(tokens: Iterable[Token], look: _Look) -> Iterator[str]:
+def _inline(tokens: Iterable["Token"], look: _Look) -> Iterator[str]:
     linked = False
     tokens = list(tokens)
     for index, token in enumerate(tokens):
@@ -158,7 +186,7 @@ def _inline(tokens: Iterable[Token], look: _Look) -> Iterator[str]:
             yield str(in_html(_words(token)))
 
 
-def _address(token: Token) -> str | None:
+def _address(token: "Token") -> str | None:
     """Where a link leads, if it leads to a web page."""
     address = str(token.attrs.get("href", ""))
     try:
@@ -170,19 +198,19 @@ def _address(token: Token) -> str | None:
     return address if is_page and re.fullmatch(r"[!#-;=?-~]+", address) and "%%" not in address else None
 
 
-def _words(token: Token) -> str:
+def _words(token: "Token") -> str:
     """Text, and the words that a picture has in its place."""
     return "".join(map(_words, token.children)) if token.children else token.content
 
 
-def _label(tokens: Sequence[Token], opening: int) -> str:
+def _label(tokens: Sequence["Token"], opening: int) -> str:
     """What is printed between a link's beginning and its end, in plain text."""
     level = tokens[opening].level
     closing = next(at for at in range(opening + 1, len(tokens)) if tokens[at].level == level)
     return " ".join("".join(_said(tokens[opening + 1 : closing])).split())
 
 
-def _paragraphs(tokens: Sequence[Token]) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+def _paragraphs(tokens: Sequence["Token"]) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
     lists: list[int | None] = []  # the number that an ordered list is at; None in a bullet list
     mark, quotes = "", 0
     for token in tokens:
@@ -210,7 +238,7 @@ def _paragraphs(tokens: Sequence[Token]) -> Iterator[tuple[str, tuple[tuple[str,
             mark = ""
 
 
-def _said(tokens: Sequence[Token]) -> Iterator[str]:
+def _said(tokens: Sequence["Token"]) -> Iterator[str]:
     for index, token in enumerate(tokens):
         if token.type in ("strong_open", "strong_close"):
             yield "*"
@@ -222,21 +250,27 @@ def _said(tokens: Sequence[Token]) -> Iterator[str]:
             yield "\n"
         elif token.type == "softbreak":
             yield " "
-        elif token.type == "link_open" and (address := _address(token)) and _label(tokens, index) in ("", address):
+        elif token.type == "link_open" and (address := _address(token)) and _is_bare(_label(tokens, index), address):
             yield f"<{address}>"
         elif not _names_itself(tokens, index):
             yield _words(token)
 
 
-def _names_itself(tokens: Sequence[Token], at: int) -> bool:
+def _names_itself(tokens: Sequence["Token"], at: int) -> bool:
     """Whether it is the text of a link that is its own address: that has been printed already."""
     before = tokens[at - 1] if at else None
-    return before is not None and before.type == "link_open" and tokens[at].content == _address(before)
+    address = _address(before) if before is not None and before.type == "link_open" else None
+    return address is not None and _is_bare(tokens[at].content, address)
 
 
-def _links(tokens: Sequence[Token]) -> Iterator[tuple[str, str]]:
+def _is_bare(label: str, address: str) -> bool:
+    """Whether a link shows nothing but its address, be it as people write that: `https://bücher.example/`."""
+    return label in ("", address, f"<{address}>") or ("://" in label and _parser().normalizeLink(label) == address)
+
+
+def _links(tokens: Sequence["Token"]) -> Iterator[tuple[str, str]]:
     for index, token in enumerate(tokens):
         if token.type == "link_open" and (address := _address(token)):
             label = _label(tokens, index)
-            if label not in ("", f"<{address}>", address):
+            if not _is_bare(label, address):
                 yield label, address

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from newsletter.comparisons.record import Comparison
+from newsletter.language import available
 from newsletter.web.form import MULTIPART, URLENCODED
 from newsletter.web.shapes import Trouble
 
@@ -43,6 +44,14 @@ _REFUSED: Final[dict[int, dict[str, Any]]] = {
 }
 _SCHEMAS: Final = "#/components/schemas/"
 
+_LANGUAGE: Final[dict[str, Any]] = {
+    "name": "lang",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "string", "enum": list(available())},
+    "description": "The page’s language, whatever `Accept-Language` prefers. One that there is not is passed over.",
+}
+
 HANDED_OVER: Final[dict[str, Any]] = {
     "requestBody": {"required": True, "content": {"application/json": {"schema": {"$ref": f"{_SCHEMAS}Comparison"}}}}
 }
@@ -75,6 +84,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
             operation["operationId"] = f"{operation['operationId'].rpartition('_')[0]}_{method}"
             if "HTTPValidationError" in str(operation["responses"].get("422")):
                 del operation["responses"]["422"]  # FastAPI's own, for parameters that could be wrong: we have none
+            if method in ("get", "head") and "text/html" in operation["responses"]["200"].get("content", {}):
+                operation.setdefault("parameters", []).append(_LANGUAGE)
             if method == "head":
                 for answer in operation["responses"].values():
                     answer.pop("content", None)

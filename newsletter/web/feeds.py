@@ -93,7 +93,9 @@ def _made(site: Site, write: Callable[[Feed], str]) -> _Made:
     """A feed as it stands now; written anew only where something that shows in it has changed."""
     with reading(site.engine) as session:
         found = listed.issues(session, NEWEST)
-        of = (listed.last_import(session), *((each.issue.week, each.began, each.changed) for each in found))
+        # When each was corrected: the latest alone hides one that another process began before it and kept after it.
+        # The last import of all is for what earlier issues said of the same tools.
+        of = (listed.last_import(session), *((each.issue.week, each.began, each.corrected) for each in found))
         kept = site.kept.get(write.__name__)
         if isinstance(kept, _Made) and kept.of == of:
             return kept

@@ -4,6 +4,7 @@ Promises: the form is answered alike whoever is on the list, in words and in wor
 letter's link changes nothing and asks the database nothing; only its button makes a reader.
 """
 
+import re
 from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -35,6 +36,9 @@ TRAP: Final = "homepage"
 """A field that no person sees; programs that fill in everything fill it in."""
 
 LONGEST_HOST: Final = 100  # characters of another site's name that are kept
+
+_HOST: Final = re.compile(r"[\w.:-]+")
+"""A host's name in whatever letters, or its address in figures; nobody has to read anything else in a history."""
 
 router = APIRouter(default_response_class=HTMLResponse)
 log = structlog.get_logger()
@@ -205,7 +209,7 @@ def elsewhere(request: Request, site: Site, address: str) -> str | None:
     except ValueError:
         host = None
     ours = (urlsplit(site.assembly.settings.base_url).hostname, request.url.hostname)
-    return None if not host or host in ours else "".join(filter(str.isprintable, host))[:LONGEST_HOST]
+    return host[:LONGEST_HOST] if host and host not in ours and _HOST.fullmatch(host) else None
 
 
 def _source(request: Request, site: Site, form: Sent) -> str:

@@ -30,6 +30,8 @@ class Listed:
     """When it began, or one of its comparisons was last corrected."""
     comparisons: tuple[int, ...]
     """Ids, in their order."""
+    corrected: tuple[datetime, ...]
+    """When each of them was last imported otherwise, in their order."""
 
 
 def issues(session: Session, most: int | None = None) -> list[Listed]:
@@ -85,6 +87,7 @@ def _listed(session: Session, found: list[tuple[Issue, datetime]]) -> list[Liste
             began,
             max([began, *(changed for _, changed in within[issue.id or 0])]),
             tuple(number for number, _ in within[issue.id or 0]),
+            tuple(changed for _, changed in within[issue.id or 0]),
         )
         for issue, began in found
     ]

@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 
 from newsletter import migrations, wording
 from newsletter.assembly import Assembly
-from newsletter.language import ENGLISH, ISSUE, PAGES, Speech, filled, speech
+from newsletter.language import ENGLISH, ISSUE, PAGES, Speech, in_templates, speech
 from newsletter.links import Links
 from newsletter.places import TEMPLATES
 from newsletter.web.door import Door
@@ -117,24 +117,13 @@ def page(
 ) -> HTMLResponse:
     """Fill one of `templates/pages` and answer with it, in the language of the request.
 
-    Templates print sentences by `_("… {name} …", name=…)` and `many("{count} …", "{count} …", number)`; `say` is the
-    language itself. `address|in_language` is that of another page of ours, in the language that this one was asked for
-    in; `name|bdi` keeps a name's direction to itself.
+    Templates print sentences as `language.in_templates` says. `address|in_language` is that of another page of ours, in
+    the language that this one was asked for in; `name|bdi` keeps a name's direction to itself.
     """
     say = site.say
-
-    def sentence(text: str, **names: object) -> Markup:
-        return Markup(filled(say.translated(text), names, _escaped))  # noqa: S704 - all of it is escaped
-
-    def many(one: str, other: str, count: int, **names: object) -> Markup:
-        told = {"count": say.number(count), **names}
-        return Markup(filled(say.counted(one, other, count), told, _escaped))  # noqa: S704 - all of it is escaped
-
     settings = site.assembly.settings
     words = {
-        "_": sentence,
-        "many": many,
-        "say": say,
+        **in_templates(say, lambda printed: str(escape(printed))),
         "asked": site.asked,
         "tongues": site.tongues,
         # Of what editors and makers of tools say: `<p{{ theirs }}>`.
@@ -172,7 +161,3 @@ def cached(request: Request, answer: Response) -> Response:
 def bdi(text: object) -> Markup:
     """A name, fenced off from the direction of the sentence around it."""
     return Markup("<bdi>{}</bdi>").format(text)
-
-
-def _escaped(value: object) -> str:
-    return str(escape(value))

@@ -90,13 +90,17 @@ def test_the_module_is_the_same_as_the_command() -> None:
     environment = os.environ | {"COLUMNS": "100"}
     started = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-        for command in ([str(PROGRAM), "--help"], [sys.executable, "-m", "newsletter", "--help"])
+        for command in ([str(PROGRAM), "--help"], [sys.executable, "-X", "importtime", "-m", "newsletter", "--help"])
     ]
     (script, errors), (module, other_errors) = (process.communicate(timeout=60) for process in started)
     assert script == module
     assert "Usage: newsletter [OPTIONS] COMMAND" in script
-    assert (errors, other_errors) == ("", "")
+    assert errors == ""
     assert [process.returncode for process in started] == [0, 0]
+    imported = {line.rpartition("|")[2].strip().split(".")[0] for line in other_errors.splitlines()}
+    assert all(line.startswith("import time:") for line in other_errors.splitlines())
+    assert "typer" in imported
+    assert "babel" not in imported, "no command is to wait for what few of them need"
 
 
 @pytest.mark.parametrize(

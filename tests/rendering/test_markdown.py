@@ -34,7 +34,7 @@ SHOWN = {
     "a link to elsewhere is its words": ("[a](javascript:b) [c](mailto:d@e.f) [g](/h) [i](data:j)", f"{P}a c g i</p>"),
     "a link that is none": ("[a](https://) [b](https://[c)", f"{P}a b</p>"),
     "merge fields": ("%%EMAIL%% [a](https://x.example/%%EMAIL%%)", f"{P}&#37;&#37;EMAIL&#37;&#37; "
-                     '<a href="https://x.example/&#37;25&#37;25EMAIL&#37;25&#37;25">a</a></p>'),
+                     '<a href="https://x.example/&#37;25%25EMAIL&#37;25%25">a</a></p>'),
     "what nobody sees goes": ("a\u202eb\x07c\x85d&#x202e;&#x2066;e ![&#x202e;f](g)", f"{P}abc de f</p>"),
     "nothing is deeper than three": (">>>> *a **b *c **d** c* b** a*", "<blockquote>" * 3 + f" {P}<em>a <strong>b "
                                      "<em>c d c</em> b</strong> a</em></p> " + "</blockquote>" * 3),

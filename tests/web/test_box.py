@@ -40,8 +40,10 @@ def test_only_the_box_may_be_framed_and_it_says_nothing_of_anybody(client: TestC
 
 
 def test_a_form_of_ours_says_where_it_stood_only_if_that_can_be_a_host(client: TestClient, assembly: Assembly) -> None:
-    wishes = {"": "sign-up form", "testserver": "sign-up form", "[": "sign-up form", "a.example\x00\u202e": "a.example"}
-    for number, site in enumerate(wishes):
+    hosts = ["a.example", "bücher.example", "localhost", "2001:db8::1"]
+    others = ["", "testserver", "[", "a.example\x00\u202e", 'a"><script>b', "a [red]b", "a b.example", "=1+1"]
+    wishes = dict.fromkeys(others, "sign-up form") | {host: host for host in hosts}
+    for number, site in enumerate(f"[{site}]" if "::" in site else site for site in wishes):
         client.post("/subscribe", data={"email": f"ana{number}@example.com", "site": site})
     assert [each.source.removeprefix("sign-up box on ") for each in sign_ups(assembly)] == [*wishes.values()]
 

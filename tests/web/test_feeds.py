@@ -149,6 +149,19 @@ def test_a_feed_speaks_the_newsletters_language_whoever_asks(
     assert client.get("/feed.json").json()["language"] == "de"
 
 
+def test_a_correction_shows_that_was_begun_before_another_one_and_kept_after_it(
+    client: TestClient, assembly: Assembly
+) -> None:
+    send(assembly, a_comparison(), a_comparison("Alpha", "Beta"))
+    for quote, hours, tools in (("The second.", 2, ()), ("The first.", 1, ("Alpha", "Beta"))):
+        reviews = [each.model_dump() | {"quote": quote} for each in a_comparison(*tools).reviews]
+        with writing(assembly.engine) as session:
+            comparison.save(session, a_comparison(*tools, reviews=reviews), NOW + timedelta(hours=hours))
+            session.commit()
+        assert quote in client.get("/feed.xml").text
+        assert quote in client.get("/feed.json").text
+
+
 @pytest.mark.parametrize("mark", ["\x00", "\x0b", "\x1f", "\ufffe", "\uffff", "\ud800"])
 def test_what_xml_forbids_never_gets_into_atom(mark: str) -> None:
     text, at = f"a{mark}b", datetime(2026, 11, 24, tzinfo=UTC)
