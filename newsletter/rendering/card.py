@@ -152,7 +152,7 @@ def _card(say: Speech, edition: Edition, index: int, seats: tuple[str, ...], lab
         panel=panel,
         pairs=tuple(_pair(say, comparison, seat, LEAD_QUOTE if index == 0 else QUOTE) for seat in seats),
         readers=_readers(say, sides),
-        url=edition.masthead.links.comparison(comparison.slug),
+        url=edition.masthead.links.comparison(comparison.slug) + edition.query,
         slug=comparison.slug,
         leads=index == 0,
     )

@@ -31,6 +31,13 @@ class Masthead:
     language: str = ENGLISH
     """The newsletter's own language (ISO 639): that of its comparisons, and of readers who have chosen none."""
 
+    def query(self, language: str) -> str:
+        """What stands behind addresses of our pages in a letter of a language: they speak it whatever the browser does.
+
+        Nothing for the newsletter's own, which is not asked for.
+        """
+        return "" if language == self.language else f"?lang={language}"
+
 
 @dataclass(frozen=True)
 class Edition:
@@ -57,3 +64,8 @@ class Edition:
     """Of our own words in it; what comparisons and editors say stays as they said it."""
     previous_subject: str | None = None
     """The subject of the issue before: mail clients would fold two letters with one subject into one."""
+
+    @property
+    def query(self) -> str:
+        """What stands behind the addresses of our pages in it."""
+        return self.masthead.query(self.language)

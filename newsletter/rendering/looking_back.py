@@ -10,9 +10,9 @@ from newsletter.comparisons.record import LEFT, RIGHT
 from newsletter.issues.retrospect import LastVote, Result, week_in_words
 from newsletter.issues.week import Week
 from newsletter.language import Speech
-from newsletter.links import Links
 from newsletter.rendering.armour import isolate
 from newsletter.rendering.card import Card
+from newsletter.rendering.edition import Edition
 from newsletter.rendering.excerpt import excerpt
 
 VOTED_TITLE, VOTED_NAME = 80, 32  # characters shown; see `excerpt`
@@ -74,16 +74,16 @@ def what_changed(say: Speech, cards: Sequence[Card], week: str) -> tuple[Change,
     return tuple(found.values())
 
 
-def last_vote(say: Speech, last: LastVote, week: str, links: Links) -> Vote:
-    """How readers voted on an issue, as the letter of a week tells it."""
-    told = week_in_words(say, last.week, week)
-    is_last = last.week == str(Week.parse(week).before())
+def last_vote(say: Speech, last: LastVote, edition: Edition) -> Vote:
+    """How readers voted on an issue, as a later one tells it."""
+    told = week_in_words(say, last.week, edition.week)
+    is_last = last.week == str(Week.parse(edition.week).before())
     return Vote(
         heading=say("Last week’s vote") if is_last else say("The vote of {week}", week=told),
         voted=tuple(_voted(say, result) for result in last.results[:MOST_TOLD]),
         label=say("The issue of {week}", week=told),
         week=last.week,
-        url=links.issue(last.week),
+        url=edition.masthead.links.issue(last.week) + edition.query,
     )
 
 

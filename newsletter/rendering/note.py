@@ -137,13 +137,18 @@ def note(kind: str, masthead: Masthead, latest: Latest | None, say: Speech) -> N
         before=words.before,
         quoted=words.quoted,
         quoted_language=masthead.language if masthead.language != say.code else None,
-        button=words.button,
+        button=_in_language(words.button, masthead, say),
         after=words.after,
-        links=words.links,
+        links=tuple(_in_language(link, masthead, say) for link in words.links),
         because=(before, behind),
         social=tuple(Link(excerpt(where, _SOCIAL), url) for where, url in masthead.social),
         postal_address=excerpt(masthead.postal_address, POSTAL_ADDRESS),
     )
+
+
+def _in_language(link: Link, masthead: Masthead, say: Speech) -> Link:
+    """The page that speaks the letter's language; all links but those at the foot lead to ours."""
+    return Link(link.label, link.url + masthead.query(say.code))
 
 
 def _confirm(of: _Telling) -> _Words:
@@ -206,16 +211,11 @@ def _welcome(of: _Telling) -> _Words:
         headline=headline,
         before=(what, say("Until the next one comes, here is the latest:")),
         quoted=say("“{subject}”", subject=isolate(excerpt(of.latest.subject, _LATEST))),
-        button=Link(say("Read the latest issue"), _in_language(of, of.masthead.links.issue(of.latest.week))),
+        button=Link(say("Read the latest issue"), of.masthead.links.issue(of.latest.week)),
         after=(yours,),
         links=(own_page, leave),
         because=because,
     )
-
-
-def _in_language(of: _Telling, url: str) -> str:
-    """A page of ours in the letter's language; pages have the newsletter's own by themselves."""
-    return url if of.say.code == of.masthead.language else f"{url}?lang={of.say.code}"
 
 
 def _link(of: _Telling) -> _Words:

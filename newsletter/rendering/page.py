@@ -52,6 +52,8 @@ class Page:
     changes: tuple[Change, ...]
     vote: Vote | None
     counts_clicks: bool
+    query: str
+    """What stands behind addresses of our pages, so that they speak the letter's language."""
     view_url: str
     """The issue in the archive."""
     social: tuple[tuple[str, str], ...]
@@ -84,9 +86,10 @@ def page(edition: Edition, without: AbstractSet[str] = frozenset()) -> Page:
         note=edition.note if edition.note and edition.note.strip() else None,
         cards=shown,
         changes=what_changed(say, shown, edition.week),
-        vote=last_vote(say, last, edition.week, masthead.links) if last else None,
+        vote=last_vote(say, last, edition) if last else None,
         counts_clicks=edition.counts_clicks,
-        view_url=masthead.links.issue(edition.week) + (f"?lang={edition.language}" if is_foreign else ""),
+        query=edition.query,
+        view_url=masthead.links.issue(edition.week) + edition.query,
         social=tuple((excerpt(name, SOCIAL_NAME), url) for name, url in masthead.social),
         postal_address=excerpt(masthead.postal_address, POSTAL_ADDRESS),
     )

@@ -44,12 +44,12 @@ def issue(page: Page) -> str:
         "",
         *_glance(say, page.cards[1:]),
         *_link(say("View in browser"), page.view_url),
-        *_link(say("Unsubscribe"), "%%UNSUBSCRIBE_URL%%"),
+        *_link(say("Unsubscribe"), f"%%UNSUBSCRIBE_URL%%{page.query}"),
     ]
     if page.note:
         lines += ["", "", _RULE, *_note(page.note)]
     for card in page.cards:
-        lines += ["", "", *_card(say, card, len(page.cards))]
+        lines += ["", "", *_card(say, card, page)]
     if page.changes:
         lines += ["", "", *_changes(say, page.changes)]
     if page.vote:
@@ -72,8 +72,9 @@ def _columns(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
 
 
-def _card(say: Speech, card: Card, count: int) -> Iterator[str]:
+def _card(say: Speech, card: Card, page: Page) -> Iterator[str]:
     yield _RULE
+    count = len(page.cards)
     place = [say("{number} of {count}", number=card.number, count=count)] if count > 1 else []
     yield from wrapped(" · ".join([*place, " / ".join(map(isolate, card.categories))]))
     yield ""
@@ -92,7 +93,7 @@ def _card(say: Speech, card: Card, count: int) -> Iterator[str]:
     yield ""
     yield from wrapped(f"{say('Would you ship it?')} {card.readers}")
     for side, choice in zip(card.sides, CHOICES, strict=True):
-        yield from _link(side.vote, f"%%VOTE_URL%%/{card.slug}?choice={choice}")
+        yield from _link(side.vote, f"%%VOTE_URL%%/{card.slug}{page.query + '&' if page.query else '?'}choice={choice}")
 
 
 def _note(note: str) -> Iterator[str]:
@@ -139,8 +140,8 @@ def _footer(say: Speech, page: Page) -> Iterator[str]:
         )
     )
     yield ""
-    yield from _link(say("Preferences"), "%%PREFERENCES_URL%%")
-    yield from _link(say("Unsubscribe"), "%%UNSUBSCRIBE_URL%%")
+    yield from _link(say("Preferences"), f"%%PREFERENCES_URL%%{page.query}")
+    yield from _link(say("Unsubscribe"), f"%%UNSUBSCRIBE_URL%%{page.query}")
     for name, address in page.social:
         yield from _link(name, address)
     yield ""

@@ -1,6 +1,7 @@
 """Letters as readers get them, committed. `UPDATE_GOLDEN=1 pytest tests/rendering` writes them anew."""
 
 import os
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -33,20 +34,20 @@ def test_a_golden_letter_has_no_findings(name: str) -> None:
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_a_letter_has_its_merge_fields_in_both_parts_and_a_hidden_link_only_where_clicks_are_counted(name: str) -> None:
-    letter, counted = render(GOLDEN[name]), GOLDEN[name].counts_clicks
+    letter, counted, query = render(GOLDEN[name]), GOLDEN[name].counts_clicks, GOLDEN[name].query
     own = {field: f"https://v.example/{field[0].lower()}/1" for field in ISSUE_FIELDS - {"EMAIL"}}
     html, text = Filler(letter).fill({"EMAIL": "o'neill&co@example.com", **own})
     assert letter.merge_fields == ISSUE_FIELDS - (set() if counted else {"CANARY_URL"})
     assert (html.count("https://v.example/c/1"), text.count("https://v.example/c/1")) == (counted, 0)
     for choice in ("left", "right"):
         for comparison in GOLDEN[name].comparisons:
-            vote = f"https://v.example/v/1/{comparison.slug}?choice={choice}"
-            assert html.count(f'href="{vote}"') == text.count(f":\n{vote}\n") == 1
+            vote = f"https://v.example/v/1/{comparison.slug}{query + '&' if query else '?'}choice={choice}"
+            assert html.count(f'href="{escape(vote)}"') == text.count(f":\n{vote}\n") == 1
     assert html.count("o&#x27;neill&amp;co@example.com") == 1
     assert text.count("o'neill&co@example.com") == 1
-    assert html.count('href="https://v.example/u/1"') == 2
-    assert text.count("https://v.example/u/1\n") == 2
-    assert html.count('href="https://v.example/p/1"') == text.count("https://v.example/p/1\n") == 1
+    assert html.count(f'href="https://v.example/u/1{query}"') == 2
+    assert text.count(f"https://v.example/u/1{query}\n") == 2
+    assert html.count(f'href="https://v.example/p/1{query}"') == text.count(f"https://v.example/p/1{query}\n") == 1
 
 
 def test_no_golden_letter_is_left_from_a_case_that_is_gone() -> None:

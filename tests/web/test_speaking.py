@@ -1,6 +1,7 @@
 """In which language a page answers, and how it stays in it."""
 
 from collections.abc import Iterator
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from newsletter.assembly import Assembly
+from newsletter.db import writing
 from newsletter.settings import load
-from subscribers.subscriber import ACTIVE
+from subscribers.preferences import choose_language
+from subscribers.subscriber import ACTIVE, Subscriber
 from subscribers.tokens import CONFIRM, PREFERENCES, VOTE
 from tests.web.conftest import browser
 from tests.web.world import MakeAssembly, Parsed, a_comparison, a_reader, key_to, send, sign_ups, way_out
@@ -169,3 +172,27 @@ def test_the_brand_shows_on_every_page(tmp_path: Path, make_assembly: MakeAssemb
     assert '<a class="name" href="/"><bdi>V &amp; Co</bdi></a>' in answer.text
     elsewhere = [a["href"] for a in Parsed(answer.text).named("a") if a.get("rel") == "me noopener"]
     assert elsewhere == ["https://github.com/v", "https://example.social/@v"]
+
+
+def test_every_link_of_a_german_letter_leads_to_a_german_page_whatever_the_browser_speaks(
+    assembly: Assembly, client: TestClient, tmp_path: Path
+) -> None:
+    reader = a_reader(assembly)
+    with writing(assembly.engine) as session:
+        choose_language(session, session.get_one(Subscriber, reader), "de")
+        session.commit()
+    send(assembly, a_comparison())
+    (file,) = (tmp_path / "outbox" / "2026-W47").glob("*.eml")
+    mail = message_from_bytes(file.read_bytes(), policy=policy.default)
+    body = mail.get_body(("plain",))
+    assert body is not None
+    text = body.get_content()
+    home = assembly.links.home()
+    links = [line.removeprefix(home.rstrip("/")) for line in text.splitlines() if line.startswith(home)]
+    assert {link.split("/")[1] for link in links} == {"issues", "comparisons", "vote", "unsubscribe", "preferences"}
+    for link in links:
+        answer = client.get(link, headers={"Accept-Language": "en"})
+        assert (answer.status_code, answer.headers["content-language"]) == (200, "de"), link
+    voted = client.post(next(link for link in links if "choice=left" in link), data={"choice": "left"})
+    assert (voted.status_code, voted.headers["content-language"]) == (200, "de")
+    assert mail["List-Unsubscribe"] == f"<{home.rstrip('/')}{way_out(assembly, reader)}>"
