@@ -1,6 +1,7 @@
 """A batch is claimed before it is sent, and what came of it is written down, also when it comes late."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -174,14 +175,16 @@ def test_recorded_twice_as_after_a_commit_whose_answer_was_lost_it_counts_once(e
 
 def test_once_a_letter_is_closed_no_claimer_gets_another_batch(engine: Engine) -> None:
     """Four of them at once, and the letter is closed in their midst."""
-    letter_id = drawn_up(engine, 2_000)
-    begun, claimed = threading.Barrier(5), 0
+    letter_id = drawn_up(engine, 4_000)
+    begun, claimed, closing = threading.Barrier(5), 0, threading.Event()
 
     def take_all(sender: int) -> int:
         begun.wait()
         taken = 0
         while try_claim(engine, letter_id, 5, sender=sender):
             taken += 1
+            if closing.is_set():  # SQLite's lock is not fair: who waits for it would hardly ever find it free
+                time.sleep(0.005)
         return taken
 
     with ThreadPoolExecutor(4) as threads:
@@ -189,14 +192,15 @@ def test_once_a_letter_is_closed_no_claimer_gets_another_batch(engine: Engine) -
         begun.wait()
         while claimed < 10:
             claimed = claims(engine)
+        closing.set()
         with writing(engine) as session:
             ledger.set_open(session, letter_id, is_open=False)
             session.commit()
         at_the_close = claims(engine)
         assert sum(share.result() for share in shares) == claims(engine) == at_the_close
-    assert 10 <= at_the_close < 400
+    assert 10 <= at_the_close < 800
     assert books(engine, letter_id) == ledger.Accounting(
-        audience=2_000, sending=5 * at_the_close, queued=2_000 - 5 * at_the_close
+        audience=4_000, sending=5 * at_the_close, queued=4_000 - 5 * at_the_close
     )
 
 
