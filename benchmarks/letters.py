@@ -167,6 +167,9 @@ def _three_ways(comparisons: Sequence[Comparison]) -> list[str]:
 
 
 def _send(assembly: Assembly, folder: Path) -> Filled:
+    """The send of a process that begins: what it remembers of the approval is forgotten."""
+    approving._findings.cache_clear()
+    approving._rendered.cache_clear()
     tally = Tally()
     post = replace(assembly.post, provider=Dropping(folder, tally))
     outcome = outgoing.send_issue(assembly.engine, assembly.rules, post, WEEK, Run(clock=lambda: datetime.now(UTC)))
@@ -187,7 +190,7 @@ def _fill(assembly: Assembly, readers: int, *, anew: bool) -> Filled:
         values = recipient_of(f"row-{number}", number, f"reader{number}@example.com").values
         selection = selections[number % len(selections)]
         if anew and selection:
-            filler = Filler(approving.variant_of(whole, selection))
+            filler = Filler(render(weekly.in_language(whole, selection.language), selection.without))
         else:
             filler = Filler(render(whole)) if anew else fillers[number % len(fillers)]
         filled.add(*filler.fill(values))
