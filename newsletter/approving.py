@@ -23,14 +23,23 @@ from newsletter.rendering.edition import Edition
 from newsletter.rendering.ingredients import changes, in_short, ingredients, written
 from newsletter.rendering.letter import render
 from newsletter.rendering.lint import lint
-from newsletter.weekly import CannotDo, Rules, compose, in_language, manuscript, refuse_same_subject, require, way_on
+from newsletter.weekly import (
+    NOT_BEGUN,
+    CannotDo,
+    Rules,
+    compose,
+    in_language,
+    manuscript,
+    refuse_same_subject,
+    require,
+    way_on,
+)
 from subscribers import audience
 
 
 def readership(session: Session, rules: Rules, comparisons: Sequence[Comparison]) -> Plan:
     """Who would get what of an issue with these comparisons, if it went out now."""
-    others = set(available()) - {rules.masthead.language}
-    return plan(comparisons, audience.choices(session), others)
+    return plan(comparisons, audience.choices(session), _other_languages(rules))
 
 
 def variant_of(whole: Edition, selection: Selection) -> Letter:
@@ -92,7 +101,7 @@ def approve(session: Session, rules: Rules, week: Week, now: datetime) -> Issue:
 def unapprove(session: Session, week: Week) -> Issue:
     """Take an approval back. Raises CannotDo where there is none, or the issue is already going out."""
     issue = require(session, week)
-    if issue.state not in (issues.APPROVED, issues.SCHEDULED, issues.HELD) or issue.letter_id is not None:
+    if issue.state not in NOT_BEGUN or issue.letter_id is not None:
         raise CannotDo(f"issue {week} is {issue.state}; there is no approval to take back{way_on(issue)}")
     issues.move(issue, issues.DRAFT)
     issue.digest = issue.approved_of = issue.approved_at = issue.held_because = None
@@ -147,9 +156,13 @@ def _gets(session: Session, rules: Rules, whole: Edition) -> Sequence[Selection]
 
 def _may_get(session: Session, rules: Rules, whole: Edition) -> list[Selection]:
     """Those, and the whole letter in every language: the next reader may choose any."""
-    others = sorted(set(available()) - {rules.masthead.language})
-    in_full = [Selection(frozenset(), (), code) for code in others]
+    in_full = [Selection(frozenset(), (), code) for code in sorted(_other_languages(rules))]
     return list(dict.fromkeys([*_gets(session, rules, whole), *in_full]))
+
+
+def _other_languages(rules: Rules) -> set[str]:
+    """All that there are but the newsletter's own."""
+    return set(available()) - {rules.masthead.language}
 
 
 def _unfit(whole: Edition, selections: Iterable[Selection]) -> Iterator[tuple[Selection, tuple[str, ...]]]:

@@ -25,10 +25,9 @@ from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue
 from newsletter.issues.week import Week
 from newsletter.post import Post
-from newsletter.weekly import CannotDo, Rules, require
+from newsletter.weekly import NOT_BEGUN, CannotDo, Rules, require
 from subscribers.preferences import wake
 
-_TO_BEGIN: Final = (issues.APPROVED, issues.SCHEDULED, issues.HELD)
 _AN_EDITORS_TURN: Final = (issues.PAUSED, issues.HELD, issues.CANCELLED)
 
 
@@ -65,7 +64,7 @@ def send_issue(engine: Engine, rules: Rules, post: Post, week: Week, run: Run) -
     with reading(engine) as session:
         issue = require(session, week)
         state = issue.state
-        if state in _TO_BEGIN and issue.letter_id is None and issue.digest is not None:
+        if state in NOT_BEGUN and issue.letter_id is None and issue.digest is not None:
             look_over(session, rules, week)  # while nobody waits for us to have done with writing
     if state == issues.SENT:
         return Outcome(str(week), state, note="it has been sent; nothing to do")
@@ -187,7 +186,7 @@ def batches_in_doubt(session: Session, issue: Issue) -> list[dict[str, Any]]:
 
 def _start(session: Session, rules: Rules, issue: Issue, now: datetime) -> int:
     """Freeze the letter with its variants and draw up the list, in the caller's transaction; return the letter's id."""
-    if issue.state not in _TO_BEGIN or issue.digest is None:
+    if issue.state not in NOT_BEGUN or issue.digest is None:
         raise CannotDo(
             f"issue {issue.week} is {issue.state}, not approved; look at `issues preview {issue.week}`, then approve it"
         )

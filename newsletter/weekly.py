@@ -38,7 +38,7 @@ _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]")
 
 MOST_COMPARISONS = 20  # more never fit into a letter that clients show whole
 
-_NOT_BEGUN = (issues.APPROVED, issues.SCHEDULED, issues.HELD)
+NOT_BEGUN = (issues.APPROVED, issues.SCHEDULED, issues.HELD)
 """States of an issue that is approved and has no letter yet."""
 
 
@@ -235,7 +235,7 @@ def schedule(session: Session, week: Week, at: datetime, now: datetime) -> Issue
     or was called off.
     """
     issue = require(session, week)
-    approved = issue.state in _NOT_BEGUN and issue.digest is not None
+    approved = issue.state in NOT_BEGUN and issue.digest is not None
     if issue.letter_id is not None or not (approved or issue.state == issues.DRAFT):
         raise CannotDo(f"issue {week} is {issue.state}; it can be given no other time{way_on(issue)}")
     if at < now:
@@ -267,7 +267,7 @@ def way_on(issue: Issue) -> str:
         return f" (`issues status {issue.week}` shows where it stands)"
     if issue.state == issues.CANCELLED:
         return f" (`issues draft --week {issue.week}` makes it a draft again)"
-    return f" (`issues unapprove {issue.week}`?)" if issue.state in _NOT_BEGUN else ""
+    return f" (`issues unapprove {issue.week}`?)" if issue.state in NOT_BEGUN else ""
 
 
 def _candidates(session: Session, found: list[tuple[int, datetime]]) -> list[Candidate]:

@@ -142,3 +142,14 @@ def letters(directory: Path) -> list[bytes]:
 def table(session: Session, sql: str) -> list[tuple[Any, ...]]:
     """The rows of a statement in SQL."""
     return [tuple(row) for row in session.connection().exec_driver_sql(sql)]
+
+
+def publish_what_cannot_lead(engine: Engine) -> None:
+    """Two comparisons of week 47, one of training tools and one of voice tools, whose subject would be unfit."""
+    with writing(engine) as session:
+        trap = "%%A%% " + "x" * 12  # in a subject of sixty characters its marks take two more
+        fine = [tool("Dot", category="Training", panel_ship=50), tool("Dan", category="Training", panel_ship=25)]
+        comparison.save(session, record("Dot", "Dan", tools=fine, published_at=IN_W47), IN_W47)
+        long = [tool(trap, category="Voice"), tool("y" * 17, category="Voice", panel_ship=25)]
+        comparison.save(session, record(trap, "y" * 17, tools=long, published_at=IN_W47), IN_W47)
+        session.commit()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from newsletter import approving
 from newsletter.places import TEMPLATES
 from newsletter.rendering import letter
 
@@ -26,3 +27,5 @@ def begin_anew() -> None:
     """Render by the templates that are there now, as a program does that has just begun."""
     letter.templates.cache_clear()
     letter.environment.cache_clear()
+    approving._findings.cache_clear()
+    approving._rendered.cache_clear()

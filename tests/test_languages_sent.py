@@ -24,7 +24,22 @@ from newsletter.rendering.mjml import compile_mjml
 from newsletter.weekly import CannotDo
 from subscribers.subscriber import Subscriber, muting
 from tests.comparisons.samples import record, tool
-from tests.newsroom import IN_W47, RULES, TUESDAY, W47, approve, at, draft, issue_of, letters, post, publish, subscribe
+from tests.newsroom import (
+    IN_W47,
+    RULES,
+    TUESDAY,
+    W47,
+    approve,
+    at,
+    draft,
+    issue_of,
+    letters,
+    post,
+    publish,
+    publish_what_cannot_lead,
+    subscribe,
+)
+from tests.own_templates import begin_anew
 
 
 def publish_two(engine: Engine) -> None:
@@ -39,12 +54,6 @@ def choose(engine: Engine, number: int, language: str | None, *muted: str) -> No
     with engine.begin() as connection:
         of_reader = col(Subscriber.id) == number
         connection.execute(update(Subscriber).where(of_reader).values(language=language, muted=muting(muted)))
-
-
-def begin_anew() -> None:
-    """Remember nothing of letters, as a program that has just begun."""
-    approving._findings.cache_clear()
-    approving._rendered.cache_clear()
 
 
 def part(message: EmailMessage, kind: str) -> str:
@@ -137,13 +146,7 @@ def test_an_approval_is_refused_for_a_language_that_is_not_fit_and_names_it(
 def test_what_a_reader_chose_since_the_approval_does_not_go_out_unless_it_is_fit(
     sqlite_engine: Engine, tmp_path: Path
 ) -> None:
-    with writing(sqlite_engine) as session:
-        trap = "%%A%% " + "x" * 12  # in a subject of sixty characters its marks take two more
-        fine = [tool("Dot", category="Training", panel_ship=50), tool("Dan", category="Training", panel_ship=25)]
-        comparison.save(session, record("Dot", "Dan", tools=fine, published_at=IN_W47), IN_W47)
-        long = [tool(trap, category="Voice"), tool("y" * 17, category="Voice", panel_ship=25)]
-        comparison.save(session, record(trap, "y" * 17, tools=long, published_at=IN_W47), IN_W47)
-        session.commit()
+    publish_what_cannot_lead(sqlite_engine)
     draft(sqlite_engine)
     ana, _ = subscribe(sqlite_engine, ["ana@example.com", "bo@example.com"])
     approve(sqlite_engine)

@@ -44,10 +44,12 @@ from tests.newsroom import (
     letters,
     mute,
     post,
+    publish_what_cannot_lead,
     set_status,
     subscribe,
     titles,
 )
+from tests.own_templates import begin_anew
 
 CATEGORIES = {
     "ada-vs-ava": ("Voice", "Voice"),
@@ -87,8 +89,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return compile_mjml(source)
 
     monkeypatch.setattr(rendering, "compile_mjml", counted)
-    approving._findings.cache_clear()
-    approving._rendered.cache_clear()
+    begin_anew()
     return sources
 
 
@@ -317,13 +318,7 @@ def test_twenty_thousand_ways_of_muting_go_into_one_list(engine: Engine) -> None
 
 
 def test_approval_is_refused_for_a_variant_that_is_not_fit_and_says_for_whom(sqlite_engine: Engine) -> None:
-    with writing(sqlite_engine) as session:
-        trap = "%%A%% " + "x" * 12  # in a subject of sixty characters its marks take two more
-        fine = [tool("Dot", category="Training", panel_ship=50), tool("Dan", category="Training", panel_ship=25)]
-        comparison.save(session, record("Dot", "Dan", tools=fine, published_at=IN_W47), IN_W47)
-        long = [tool(trap, category="Voice"), tool("y" * 17, category="Voice", panel_ship=25)]
-        comparison.save(session, record(trap, "y" * 17, tools=long, published_at=IN_W47), IN_W47)
-        session.commit()
+    publish_what_cannot_lead(sqlite_engine)
     draft(sqlite_engine)
     subscribe(sqlite_engine, ["ana@example.com"])
     approve(sqlite_engine)

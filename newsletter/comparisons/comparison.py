@@ -146,9 +146,14 @@ def load_many(session: Session, ids: Sequence[int]) -> list[Comparison]:
     return [records[each] for each in ids]
 
 
+def is_slug(text: str) -> bool:
+    """Whether a comparison or a tool may be called so in URLs; what is no slug is not to be looked for."""
+    return _SLUG.fullmatch(text) is not None
+
+
 def by_slug(session: Session, slug: str) -> Stored | None:
     """The comparison that URLs name so; None where they name none."""
-    if not _SLUG.fullmatch(slug):
+    if not is_slug(slug):
         return None
     found = session.exec(select(ComparisonRow.id).where(ComparisonRow.slug == slug)).first()
     return None if found is None else Stored(found, load(session, found))

@@ -137,7 +137,7 @@ def _blocks(tokens: Sequence["Token"], look: _Look) -> Iterator[str]:
         "ordered_list": look.list,
     }
     for token in tokens:
-        kind = token.type.removesuffix("_open").removesuffix("_close")
+        kind = _kind(token)
         if token.type == "inline":
             yield from _inline(token.children or [], look)
         elif token.type in ("fence", "code_block"):
@@ -154,6 +154,11 @@ def _blocks(tokens: Sequence["Token"], look: _Look) -> Iterator[str]:
             depth -= kind in _NESTED and token.nesting == -1
 
 
+def _kind(token: "Token") -> str:
+    """What a token begins, ends or is."""
+    return token.type.removesuffix("_open").removesuffix("_close")
+
+
 def _tag(token: "Token", kind: str, carried: str) -> str:
     start = token.attrs.get("start", 1) if kind == "ordered_list" else 1
     numbered = f' start="{start:d}"' if isinstance(start, int) and start != 1 else ""
@@ -165,7 +170,7 @@ def _inline(tokens: Iterable["Token"], look: _Look) -> Iterator[str]:
     linked = False
     tokens = list(tokens)
     for index, token in enumerate(tokens):
-        kind = token.type.removesuffix("_open").removesuffix("_close")
+        kind = _kind(token)
         if kind == "link":
             address = _address(token) if token.nesting == 1 else None
             if address is not None:
@@ -214,7 +219,7 @@ def _paragraphs(tokens: Sequence["Token"]) -> Iterator[tuple[str, tuple[tuple[st
     lists: list[int | None] = []  # the number that an ordered list is at; None in a bullet list
     mark, quotes = "", 0
     for token in tokens:
-        kind = token.type.removesuffix("_open").removesuffix("_close")
+        kind = _kind(token)
         if kind in ("bullet_list", "ordered_list"):
             if token.nesting == 1:
                 start = token.attrs.get("start", 1)

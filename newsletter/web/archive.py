@@ -24,11 +24,12 @@ from newsletter.rendering.markdown import web_html
 from newsletter.rendering.page import page as letter_page
 from newsletter.web import listed, metadata, shelf
 from newsletter.web.answers import answers
+from newsletter.web.listed import Listed
 from newsletter.web.panel import Around, Panel, panel
 from newsletter.web.shelf import week_and_days
 from newsletter.web.site import Here, Site, cached, page
 from newsletter.web.tools import told_of
-from newsletter.weekly import comparisons_of, edition
+from newsletter.weekly import edition
 
 EARLIER = 5  # issues that the front page names below the latest one
 A_PAGE = 50  # issues in one list
@@ -46,7 +47,9 @@ def front(request: Request, site: Here) -> Response:
         if not entries:
             return cached(request, page(site, "empty.html", about=about))
         # Its own address: whoever looks for us by name is not to find the issue of the week in which they were indexed.
-        values = _edition(session, site, entries[0].week) | {"about": about}
+        latest = listed.issue(session, entries[0].week)
+        assert latest is not None  # it is in the list
+        values = _edition(session, site, latest) | {"about": about}
     return cached(request, page(site, "front.html", **values, earlier=entries[1:]))
 
 
@@ -76,9 +79,10 @@ def one_issue(request: Request, site: Here, week: str) -> Response:
     """The web edition of a letter."""
     wanted = _week(week)
     with reading(site.engine) as session:
-        if issues.find_sent(session, Week.parse(wanted)) is None:
+        found = listed.issue(session, wanted)
+        if found is None:
             raise HTTPException(404)
-        values = _edition(session, site, wanted)
+        values = _edition(session, site, found)
         # One that was called off in its midst is in no list, but those who have it may look at it.
         older, newer = (_step(site, each) for each in shelf.beside(session, wanted))
     return cached(request, page(site, "issue.html", **values, newer=newer, older=older))
@@ -120,17 +124,14 @@ def _carrier(session: Session, comparison_id: int) -> Issue | None:
     return issue if issue is not None and issue.letter_id is not None else None
 
 
-def _edition(session: Session, site: Site, week: str) -> dict[str, Any]:
+def _edition(session: Session, site: Site, found: Listed) -> dict[str, Any]:
     """What `edition.html` shows of an issue: the words of the letter, in the page's language, around its comparisons.
 
     The lead is whole. Of each other one there is the reviewer whom the letter quotes, uncut: the letter's choice is the
     issue's, and a dozen panels would be more than anybody reads on one page.
     """
-    found = listed.issue(session, week)
-    assert found is not None  # the caller has looked
-    issue = found.issue
-    assert issue.id is not None  # it was read from the database
-    records, ids = comparisons_of(session, issue), issues.comparison_ids(session, issue.id)
+    issue, week, ids = found.issue, found.issue.week, found.comparisons
+    records = comparison.load_many(session, ids)
     earlier = history.earlier(session, week, ids)
     previous = issues.before(session, Week.parse(week))
     rules, say = site.assembly.rules, site.say_of_issues

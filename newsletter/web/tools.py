@@ -11,15 +11,15 @@ from fastapi.responses import HTMLResponse
 from sqlmodel import Session
 
 from newsletter.comparisons import votes
+from newsletter.comparisons.comparison import is_slug
 from newsletter.db import reading
 from newsletter.issues import history
 from newsletter.issues.history import Verdict
 from newsletter.issues.retrospect import week_in_words
-from newsletter.issues.week import Week
 from newsletter.language import Speech
-from newsletter.rendering.page import when
 from newsletter.web import metadata
 from newsletter.web.answers import answers
+from newsletter.web.shelf import week_and_days
 from newsletter.web.site import Here, cached, page
 from newsletter.web.track import Told, plot
 
@@ -29,10 +29,8 @@ router = APIRouter(default_response_class=HTMLResponse)
 @router.api_route("/tools/{slug}", methods=["GET", "HEAD"], responses=answers(304, 404, 503))
 def one_tool(request: Request, site: Here, slug: str) -> Response:
     """All verdicts on one tool."""
-    # No slug has other characters, and PostgreSQL refuses some of them even to look for.
-    known = slug.isascii() and slug.replace("-", "").isalnum()
     with reading(site.engine) as session:
-        found = told_of(session, site.say_of_issues, [slug])[slug] if known else ()
+        found = told_of(session, site.say_of_issues, [slug])[slug] if is_slug(slug) else ()
     if not found:
         raise HTTPException(404)
     newest, links, say = found[-1].verdict, site.assembly.links, site.say_of_issues
@@ -57,7 +55,7 @@ def told_of(session: Session, say: Speech, slugs: Sequence[str]) -> dict[str, li
             Told(
                 verdict,
                 votes.community(tallies[verdict.comparison_id], verdict.side, verdict.published),
-                when(say, verdict.week, Week.parse(verdict.week).first_day()),
+                week_and_days(say, verdict.week),
                 week_in_words(say, verdict.week, beside=""),
             )
             for verdict in verdicts
