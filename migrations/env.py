@@ -3,6 +3,9 @@
 from alembic import context
 from sqlalchemy import Engine
 
+import newsletter.figures
+import newsletter.issues.versions
+import newsletter.jobs  # noqa: F401
 import subscribers.consent
 import subscribers.erasure
 import subscribers.fingerprint

@@ -88,6 +88,7 @@ class Assembly:
             send_at=settings.send_at,
             max_lateness=settings.max_lateness,
             approval=settings.approval,
+            approver=settings.approver,
             opens=TRACKING[settings.track_opens],
             clicks=TRACKING[settings.track_clicks],
             shown={f"{PREFIX}{name}": value for name, value in in_the_head.items() if value},

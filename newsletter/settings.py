@@ -115,6 +115,7 @@ class Settings(BaseSettings):
     send_at: Slot = (1, 9, 0)
     max_lateness: Duration = timedelta(hours=6)
     approval: Literal["required", "automatic"] = "required"
+    approver: Literal["other", "anyone"] = "other"
     track_opens: Tracking = "false"
     track_clicks: Tracking = "false"
     webhook_username: str | None = None

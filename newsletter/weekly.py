@@ -56,6 +56,8 @@ class Rules:
     send_at: Slot
     max_lateness: timedelta
     approval: Literal["required", "automatic"]
+    approver: Literal["other", "anyone"] = "other"
+    """Who may approve at the desk: a publisher who did not write the last change, or any."""
     opens: str = UNTRACKED
     clicks: str = UNTRACKED
     """What is noted of openings and of clicks: one of `ledger.TRACKED`."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field, Session, col, select
 
 from newsletter.db import Table, one_of
@@ -50,6 +50,7 @@ class Subscriber(Table, table=True):
         UniqueConstraint("address_key"),
         CheckConstraint(one_of("status", [*STATUSES, ERASED]), name="status"),
         CheckConstraint("status = 'paused' OR paused_until IS NULL", name="paused"),
+        Index("ix_subscribers_choices", "status", "muted", "language"),  # a page counts them
         {"sqlite_autoincrement": True},
     )
 

@@ -20,7 +20,7 @@ from newsletter.web.app import create_app
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
-COMMANDS, SETTINGS, PAGES = (ROOT / "docs" / name for name in ("commands.md", "settings.md", "pages.md"))
+COMMANDS, SETTINGS, PAGES, DESK = (ROOT / "docs" / f"{name}.md" for name in ("commands", "settings", "pages", "desk"))
 
 SHELLS = ("console", "sh", "bash", "cron", "ini", "")
 """Languages of fenced blocks whose lines are looked at for commands."""
@@ -211,7 +211,8 @@ def routes(assembly: Assembly) -> set[str]:
 
 def test_every_route_is_documented_and_no_other(tmp_path: Path) -> None:
     settings = Settings(_env_file=None, database_url=f"sqlite:///{tmp_path / 'none.db'}")
-    documented = re.findall(r"^\| `([A-Z]+ /.*?)` \|", PAGES.read_text(encoding="utf-8"), re.MULTILINE)
+    told = PAGES.read_text(encoding="utf-8") + DESK.read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `([A-Z]+ /.*?)` \|", told, re.MULTILINE)
     assert sorted(documented) == sorted(routes(Assembly(settings)))
 
 

@@ -6,5 +6,6 @@
 * `variants`: pure: which variants an issue has for those who have muted some of it or read another language
 * `retrospect`: pure: what an issue says of the ones before it
 * `issue`: the Issue table: draft -> approved -> sending -> sent
+* `versions`: what an editor changed of a draft, and who
 * `history`: what readers were told of a tool before and since, and how they voted on the last issue
 """

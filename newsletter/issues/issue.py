@@ -108,6 +108,8 @@ class Issue(Table, table=True):
     created_at: datetime
     approved_at: datetime | None = None
     sent_at: datetime | None = None
+    version: int = 0
+    """The newest of its versions (`issues.versions`); 0 while nobody has changed what was drafted."""
 
     @property
     def subject_line(self) -> str:
@@ -130,6 +132,18 @@ class IssueComparison(Table, table=True):
     issue_id: int = Field(foreign_key="issues.id")
     place: int
     """0 leads."""
+    quoted: str | None = None
+    """The reviewers (seats) whose words the letter shows, as a JSON array; null: the most telling ones."""
+
+
+class Postponed(Table, table=True):
+    """A comparison that an editor has put off: no issue up to that week takes it up by itself."""
+
+    __tablename__ = "postponed"
+
+    comparison_id: int = Field(primary_key=True, foreign_key="comparisons.id")
+    week: str
+    """The newest week whose issue is to do without it."""
 
 
 def move(issue: Issue, state: str) -> None:

@@ -23,6 +23,7 @@
 * `form`: what a form has sent, and from where
 * `answers`: what the pages say of themselves to machines
 * `api`: programs hand over comparisons, and ask what became of an issue; `shapes`: what they are answered with
+* `desk/`: the editors' pages
 * `webhooks`: the provider tells what became of letters and addresses
 * `intake`: the thread that writes what the provider tells, and what pages note of themselves, in groups
 """

@@ -20,6 +20,7 @@ from newsletter import migrations
 from newsletter.assembly import Assembly, assemble
 from newsletter.web import api, archive, box, choosing, feeds, joining, leaving, moving, sitemap, tools, vote, webhooks
 from newsletter.web.answers import describe
+from newsletter.web.desk.rooms import open_desk
 from newsletter.web.headers import HEADERS, SecurityHeaders
 from newsletter.web.keys import PRIVATE
 from newsletter.web.site import CACHED, Clock, Here, notice, open_site, site_of
@@ -82,6 +83,7 @@ def create_app(assembly: Assembly | None = None, clock: Clock = utc_now) -> Fast
     for part in (archive, tools, feeds, sitemap, joining, box, choosing, moving, leaving, vote, webhooks, api):
         app.include_router(part.router)
     app.include_router(router)
+    open_desk(app, site)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _not_found)
     app.add_exception_handler(SQLAlchemyError, _database_away)
