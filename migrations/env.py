@@ -3,6 +3,8 @@
 from alembic import context
 from sqlalchemy import Engine
 
+import newsletter.editors.log
+import newsletter.editors.sessions
 import newsletter.figures
 import newsletter.issues.versions
 import newsletter.jobs  # noqa: F401

@@ -19,7 +19,7 @@ from newsletter.comparisons import comparison
 from newsletter.comparisons.record import Comparison
 from newsletter.db import writing
 from newsletter.delivery.ledger import UNTRACKED
-from newsletter.issues import history, retrospect
+from newsletter.issues import history, retrospect, versions
 from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue
 from newsletter.issues.ordering import Candidate, lead_first, oldest_first
@@ -78,6 +78,7 @@ class Drafted:
 def draft(session: Session, rules: Rules, week: Week, now: datetime, *, first: bool = False) -> Drafted:
     """Collect what no issue has had yet, published before the week's end, into the week's draft; again: refresh it.
 
+    Where an editor has changed the draft, their order stays, and what is new comes behind it.
     One that was called off before anybody had it is made a draft again, with its weekly slot. An empty week makes no
     issue. Raises CannotDo for an issue that is no draft any more; with `first` IntegrityError where the week has any.
     """
@@ -85,11 +86,13 @@ def draft(session: Session, rules: Rules, week: Week, now: datetime, *, first: b
     called_off = known is not None and known.state == issues.CANCELLED and known.letter_id is None
     if known and known.state != issues.DRAFT and not called_off:
         raise CannotDo(f"issue {week} is {known.state}; only a draft can be drafted anew{way_on(known)}")
-    candidates = _candidates(session, issues.available(session, week.end(rules.zone), known.id if known else None))
+    found = issues.available(session, week.end(rules.zone), known.id if known else None, week)
+    candidates = _candidates(session, found)
     if not candidates:
         if known and not called_off:
             assert known.id is not None  # it was read from the database
             issues.assign(session, known.id, [])
+            versions.forget(session, known.id)
             session.delete(known)
         return Drafted(None)
     issue = known or Issue(
@@ -98,6 +101,7 @@ def draft(session: Session, rules: Rules, week: Week, now: datetime, *, first: b
     if called_off:
         issues.move(issue, issues.DRAFT)
         issue.send_at = week.slot_after(rules.send_at, rules.zone)
+        issue.created_at = now  # the links of its letter begin to live then
     issue.last_vote = retrospect.written(history.vote_before(session, week))
     session.add(issue)
     taken = _as_many_as_fit(session, rules, issue, week, candidates)
@@ -148,10 +152,11 @@ def edition(
     earlier: Sequence[Shares] = (),
     before: str | None = None,
     language: str | None = None,
+    quoted: Sequence[tuple[str, ...] | None] = (),
 ) -> Edition:
     """What a letter of these comparisons is made of: what was said of their tools earlier, and the subject before.
 
-    `language`: of our own words in it (ISO 639); None for the newsletter's own.
+    `language`: of our own words in it (ISO 639); None for the newsletter's own. `quoted`: whose words show of each.
     """
     return Edition(
         week=issue.week,
@@ -165,6 +170,7 @@ def edition(
         counts_clicks=rules.clicks != UNTRACKED,
         note=issue.note,
         language=language or rules.masthead.language,
+        quoted=tuple(quoted) if any(quoted) else (),
         previous_subject=before,
     )
 
@@ -189,8 +195,10 @@ def manuscript(session: Session, rules: Rules, issue: Issue) -> Edition:
         raise CannotDo(f"issue {issue.week} is {issue.state}, and there is nothing in it{way_on(issue)}")
     previous = issues.before(session, Week.parse(issue.week))
     assert issue.id is not None  # it was read from the database
-    earlier = history.earlier(session, issue.week, issues.comparison_ids(session, issue.id))
-    return edition(rules, issue, records, earlier, previous.subject_line if previous else None)
+    places = issues.places(session, issue.id)
+    earlier = history.earlier(session, issue.week, [place.comparison_id for place in places])
+    quoted = [issues.seats(place.quoted) for place in places]
+    return edition(rules, issue, records, earlier, previous.subject_line if previous else None, quoted=quoted)
 
 
 def compose(session: Session, rules: Rules, issue: Issue) -> Letter:
@@ -280,20 +288,31 @@ def _candidates(session: Session, found: list[tuple[int, datetime]]) -> list[Can
 def _as_many_as_fit(
     session: Session, rules: Rules, issue: Issue, week: Week, candidates: list[Candidate]
 ) -> list[Candidate]:
-    """The oldest comparisons that one letter has room for, lead first; gives the issue its subject and preheader."""
-    say = speech(rules.masthead.language, ISSUE)
-    previous = issues.before(session, week)
+    """The oldest comparisons that one letter has room for, lead first; gives the issue its subject and preheader.
+
+    Where an editor has changed the issue: those that it has, in its order, and the oldest others behind them.
+    """
     waiting = oldest_first(candidates)
+    settled = issues.comparison_ids(session, issue.id) if issue.version and issue.id is not None else []
+    if settled:
+        waiting.sort(key=lambda candidate: settled.index(candidate.id) if candidate.id in settled else len(settled))
     for count in range(min(len(waiting), MOST_COMPARISONS), 0, -1):
-        taken = lead_first(waiting[:count])
-        lead = taken[0].record
-        issue.subject = subject_line(say, lead, previous.subject_line if previous else None, str(week))
-        issue.preheader = preheader_line(say, lead, count)
+        taken = waiting[:count] if settled else lead_first(waiting[:count])
+        name_by_lead(session, rules, issue, taken[0].record, count)
         earlier = history.earlier(session, str(week), [candidate.id for candidate in taken])
         if fits_in_any_language(edition(rules, issue, [candidate.record for candidate in taken], earlier)):
             return taken
     what = "the editor's note" if issue.note else repr(waiting[0].record.title)
     raise CannotDo(f"not even one comparison fits into a letter: {what} is too long")
+
+
+def name_by_lead(session: Session, rules: Rules, issue: Issue, lead: Comparison, count: int) -> None:
+    """Make an issue's subject and preheader from its lead; `count`: of its comparisons. An editor's own ones stay."""
+    say = speech(rules.masthead.language, ISSUE)
+    week = Week.parse(issue.week)
+    previous = issues.before(session, week)
+    issue.subject = subject_line(say, lead, previous.subject_line if previous else None, issue.week)
+    issue.preheader = preheader_line(say, lead, count)
 
 
 def _own_lines(text: str) -> str | None:

@@ -69,6 +69,7 @@ def upgrade() -> None:
         sa.Column("content", TEXT(), nullable=False),
         sa.Column("undo_to", sa.Integer(), nullable=True),
         sa.Column("redo_to", sa.Integer(), nullable=True),
+        sa.Column("copy_of", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["editor_id"], ["editors.id"], name=op.f("fk_issue_versions_editor_id_editors")),
         sa.ForeignKeyConstraint(["issue_id"], ["issues.id"], name=op.f("fk_issue_versions_issue_id_issues")),
         sa.PrimaryKeyConstraint("issue_id", "number", name=op.f("pk_issue_versions")),

@@ -4,6 +4,7 @@ One comparison belongs to one issue by a unique row (`issue_comparisons`, keyed 
 time: a late page rolls into the next issue, never into two and never into none.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -106,6 +107,7 @@ class Issue(Table, table=True):
     held_because: str | None = None
     """Why it waits for an editor; of a held issue only."""
     created_at: datetime
+    """When it was drafted; anew, where it was called off meanwhile. The links of its letter begin to live then."""
     approved_at: datetime | None = None
     sent_at: datetime | None = None
     version: int = 0
@@ -210,22 +212,46 @@ def comparison_ids(session: Session, issue_id: int) -> list[int]:
     return [place.comparison_id for place in session.exec(places)]
 
 
-def available(session: Session, until: datetime, issue_id: int | None) -> list[tuple[int, datetime]]:
-    """(comparison id, published at) of all published before `until` that no issue has, or that this one has."""
+def places(session: Session, issue_id: int) -> list[IssueComparison]:
+    """The comparisons of an issue with what the letter shows of each, in their order."""
+    query = select(IssueComparison).where(IssueComparison.issue_id == issue_id).order_by(col(IssueComparison.place))
+    return list(session.exec(query))
+
+
+def seats(quoted: str | None) -> tuple[str, ...] | None:
+    """The reviewers in `IssueComparison.quoted`; None: the most telling ones."""
+    return None if quoted is None else tuple(json.loads(quoted))
+
+
+def available(
+    session: Session, until: datetime, issue_id: int | None, week: Week | None = None
+) -> list[tuple[int, datetime]]:
+    """(comparison id, published at) of all published before `until` that no issue has, or that this one has.
+
+    Of a week's issue, without those that it is to do without (`Postponed`).
+    """
     taken = select(IssueComparison.comparison_id)
     if issue_id is not None:
         taken = taken.where(IssueComparison.issue_id != issue_id)
     query = select(ComparisonRow.id, ComparisonRow.published_at).where(
         ComparisonRow.published_at < until, col(ComparisonRow.id).not_in(taken)
     )
+    if week is not None:
+        put_off = select(Postponed.comparison_id).where(Postponed.week >= str(week))
+        query = query.where(col(ComparisonRow.id).not_in(put_off))
     return [(number, at) for number, at in session.exec(query) if number is not None]
 
 
 def assign(session: Session, issue_id: int, comparison_ids: Sequence[int]) -> None:
-    """Give an issue exactly these comparisons, in this order. A comparison of another issue breaks the unique row."""
+    """Give an issue exactly these comparisons, in this order; those that stay keep whose words show.
+
+    A comparison of another issue breaks the unique row.
+    """
+    before = select(IssueComparison.comparison_id, IssueComparison.quoted).where(IssueComparison.issue_id == issue_id)
+    quoted = dict(session.exec(before).all())
     session.exec(delete(IssueComparison).where(col(IssueComparison.issue_id) == issue_id))
     session.add_all(
-        IssueComparison(comparison_id=number, issue_id=issue_id, place=place)
+        IssueComparison(comparison_id=number, issue_id=issue_id, place=place, quoted=quoted.get(number))
         for place, number in enumerate(comparison_ids)
     )
     session.flush()

@@ -4,9 +4,10 @@ The history only grows: taking a change back is a version, too. Promise: `Issue.
 whoever changes a version which is no longer the newest can be told so.
 """
 
+import json
 from datetime import datetime
 
-from sqlmodel import Field, Session, col, select
+from sqlmodel import Field, Session, col, delete, select
 
 from newsletter.db import Table
 from newsletter.editors.editor import Editor
@@ -31,14 +32,45 @@ class Version(Table, table=True):
     """The version whose content undo brings back; null where there is nothing to undo."""
     redo_to: int | None = None
     """The version whose content redo brings back; null of what is no undoing."""
+    copy_of: int | None = None
+    """The version whose content this one brought back; null of a change."""
 
 
-def history(session: Session, issue_id: int, most: int = 50) -> list[tuple[Version, str | None]]:
-    """The newest versions of an issue with the names of those who made them, the newest first."""
+def history(
+    session: Session, issue_id: int, most: int = 50, before: int | None = None
+) -> list[tuple[Version, str | None]]:
+    """The newest versions of an issue (before one) with the names of those who made them, the newest first."""
     query = select(Version, Editor.name).join(Editor, isouter=True).where(Version.issue_id == issue_id)
+    if before is not None:
+        query = query.where(Version.number < before)
     return list(session.exec(query.order_by(col(Version.number).desc()).limit(most)))
+
+
+def wrote(session: Session, issue_id: int, part: str) -> tuple[Version, str | None] | None:
+    """The version in which a part of the content (a name in its JSON) came to be as it is now, and who made it.
+
+    None where it is as it was drafted, or that is longer ago than anybody remembers.
+    """
+    newest_first = history(session, issue_id)
+    parts = [json.loads(version.content).get(part) for version, _ in newest_first]
+    for place, older in enumerate(parts[1:]):
+        if older != parts[place]:
+            return newest_first[place]
+    return None
 
 
 def find(session: Session, issue_id: int, number: int) -> Version | None:
     """One version of an issue."""
     return session.get(Version, (issue_id, number))
+
+
+def made(session: Session, version: Version) -> Version:
+    """The version in which the content of this one came to be: itself, or the one that it brought back."""
+    while version.copy_of is not None:
+        version = session.get_one(Version, (version.issue_id, version.copy_of))
+    return version
+
+
+def forget(session: Session, issue_id: int) -> None:
+    """Let the history of an issue go with it. The caller commits."""
+    session.exec(delete(Version).where(col(Version.issue_id) == issue_id))

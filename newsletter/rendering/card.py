@@ -110,7 +110,7 @@ def cards(edition: Edition) -> tuple[Card, ...]:
     made = []
     labels = _labels(say, edition)
     for index, comparison in enumerate(edition.comparisons):
-        seats = _lead_seats(comparison) if index == 0 else (_telling_seat(comparison, index - 1),)
+        seats = _chosen(edition, index) or shown_by_default(comparison, index)
         made.append(_card(say, edition, index, seats, labels[2 * index : 2 * index + 2]))
     return tuple(made)
 
@@ -225,6 +225,23 @@ def _pair(say: Speech, comparison: Comparison, seat: str, limit: int) -> Pair:
 
 def _said(review: Review, limit: int) -> Said:
     return Said(excerpt(review.tool, NAME), review.verdict, excerpt(review.quote, limit))
+
+
+def shown_by_default(comparison: Comparison, index: int) -> tuple[str, ...]:
+    """Whose words show where an editor has chosen nobody's; `index`: the comparison's place, 0 leads."""
+    return _lead_seats(comparison) if index == 0 else (_telling_seat(comparison, index - 1),)
+
+
+def most_shown(index: int) -> int:
+    """Of how many reviewers a comparison in this place can show the words."""
+    return LEAD_PAIRS if index == 0 else 1
+
+
+def _chosen(edition: Edition, index: int) -> tuple[str, ...]:
+    """Whose words an editor has chosen, as far as they are there and there is room; none where nobody was chosen."""
+    chosen = edition.quoted[index] if edition.quoted else None
+    known = edition.comparisons[index].seats()
+    return tuple(seat for seat in chosen or () if seat in known)[: most_shown(index)]
 
 
 def _lead_seats(comparison: Comparison) -> tuple[str, ...]:

@@ -62,6 +62,8 @@ class Edition:
     """What the editor says above the comparisons, in Markdown."""
     language: str = ENGLISH
     """Of our own words in it; what comparisons and editors say stays as they said it."""
+    quoted: tuple[tuple[str, ...] | None, ...] = ()
+    """Beside each comparison, the reviewers (seats) whose words an editor has chosen; None: the most telling ones."""
     previous_subject: str | None = None
     """The subject of the issue before: mail clients would fold two letters with one subject into one."""
 

@@ -27,6 +27,7 @@ BEFORE: Final = "the subject of the issue before"
 EARLIER: Final = "what the panel said of these tools before"
 VOTE: Final = "the vote on the issue before"
 NOTE: Final = "the editor's note"
+QUOTED: Final = "whose words show"
 COLOURS: Final = "the colours of the theme"
 COMPILER: Final = f"the MJML compiler {mjml.PACKAGE}"
 LOCALE_DATA: Final = "the data on languages babel"
@@ -83,6 +84,8 @@ def ingredients(edition: Edition, shown: Mapping[str, str]) -> dict[str, str]:
         EARLIER: _told_before(edition),
         VOTE: repr(edition.last_vote),
         NOTE: edition.note or "",
+        # Only where an editor has chosen: an approval from before there was a choice stays one.
+        **({QUOTED: repr(edition.quoted)} if any(edition.quoted) else {}),
         COLOURS: repr(masthead.theme),
         **{f"the setting {name}": value for name, value in settings.items()},
         **{f"the template letters/{name}": text for name, text in _read_by(TEMPLATE)},
