@@ -58,7 +58,8 @@ class Post:
     def recipient_at(self, now: datetime) -> Callable[[str, int, str], Recipient]:
         """Makes the recipients of an issue: (row, subscriber id, address) -> what fills a reader's copy.
 
-        `now` is when the links begin to live that do not do so for ever.
+        `now` is when the links begin to live that do not do so for ever: of an issue, when it was drafted, so that a
+        copy is the same whenever it is made.
         """
 
         def recipient(row: str, subscriber_id: int, email: str) -> Recipient:

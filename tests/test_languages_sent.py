@@ -26,6 +26,7 @@ from subscribers.subscriber import Subscriber, muting
 from tests.comparisons.samples import record, tool
 from tests.newsroom import (
     IN_W47,
+    MONDAY,
     RULES,
     TUESDAY,
     W47,
@@ -102,7 +103,7 @@ def test_each_reader_is_sent_their_language_and_choice_and_each_is_compiled_once
         address = f"r{number - numbers[0]}@example.com"
         without = approving.left_without(whole.comparisons, [name for name in muted if name != "Gardening"], W47)
         expected = variant_of(whole, Selection(without, muted, "de" if language == "de" else None))
-        html, text = Filler(expected).fill(post(tmp_path).recipient_at(TUESDAY)("", number, address).values)
+        html, text = Filler(expected).fill(post(tmp_path).recipient_at(MONDAY)("", number, address).values)
         message = sent[address]
         assert (part(message, "html"), part(message, "plain")) == (html, text)
         assert message["Subject"] == expected.subject

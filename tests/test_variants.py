@@ -33,6 +33,7 @@ from tests.comparisons.samples import record, tool
 from tests.newsroom import (
     IN_W46,
     IN_W47,
+    MONDAY,
     RULES,
     TUESDAY,
     W46,
@@ -234,7 +235,7 @@ def test_the_preview_of_a_variant_is_byte_for_byte_what_such_a_reader_was_sent(i
     send(issue, tmp_path)
 
     message = sent_to(tmp_path)["ana@example.com"]
-    html, text = Filler(previewed).fill(post(tmp_path).recipient_at(TUESDAY)("", number, "ana@example.com").values)
+    html, text = Filler(previewed).fill(post(tmp_path).recipient_at(MONDAY)("", number, "ana@example.com").values)
     assert (part(message, "html"), part(message, "plain")) == (html, text)
     assert message["Subject"] == previewed.subject != issue_of(issue).subject_line
     (row,) = variant_rows(issue)

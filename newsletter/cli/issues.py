@@ -10,20 +10,17 @@ from typing import Annotated, Any
 import typer
 from sqlmodel import Session
 
-from newsletter import approving, weekly
+from newsletter import approving, editing, previewing, trial, weekly
 from newsletter.assembly import Assembly, assemble
 from newsletter.cli.comparisons import as_document, moment
 from newsletter.cli.console import AsJson, fail, say, say_json, say_table
 from newsletter.cli.languages import OfReader
 from newsletter.db import reading, writing
-from newsletter.delivery import ledger, variants
-from newsletter.delivery.mime import filler_for
+from newsletter.editors import log
 from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue
 from newsletter.issues.variants import Selection
 from newsletter.issues.week import Week
-from newsletter.language import own_name
-from newsletter.message import Filler, Letter
 from newsletter.rendering.markdown import MOST_CHARACTERS
 from subscribers import audience
 
@@ -40,6 +37,11 @@ def week(written: str) -> Week:
 
 ISO_WEEK = Annotated[Week, typer.Argument(metavar="W", parser=week, help="ISO week, like 2026-W47.")]
 
+Muted = Annotated[
+    list[str] | None,
+    typer.Option("--muted", metavar="CATEGORY", help="As a reader gets it who has muted this; may be repeated."),
+]
+
 
 @app.command()
 def draft(
@@ -52,7 +54,7 @@ def draft(
     now = datetime.now(UTC)
     with closing(assemble()) as assembly, writing(assembly.engine) as session:
         chosen = of_week or Week.newest_ended(now, assembly.rules.zone)
-        drafted = weekly.draft(session, assembly.rules, chosen, now)
+        drafted = editing.refresh(session, assembly.rules, chosen, None, None, now)
         session.commit()
         if drafted.issue is None:
             say(f"nothing new was published up to the end of {chosen}: no issue")
@@ -112,27 +114,49 @@ def show(of_week: ISO_WEEK, as_json: AsJson = False) -> None:
 def preview(
     of_week: ISO_WEEK,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the three files go; made where it is missing.")],
-    muted: Annotated[
-        list[str] | None,
-        typer.Option("--muted", metavar="CATEGORY", help="As a reader gets it who has muted this; may be repeated."),
-    ] = None,
+    muted: Muted = None,
     language: OfReader = None,
 ) -> None:
     """Write letter.html, letter.txt and letter.eml: byte for byte what the sample reader would be sent."""
     with closing(assemble()) as assembly:
         with writing(assembly.engine) as session:
-            letter = _letter_of(session, assembly, of_week, muted or [], language)
-            date = weekly.require(session, of_week).send_at
+            issue = weekly.require(session, of_week)
+            selection = _selection(session, assembly, of_week, muted or [], language)
+            if selection == previewing.WHOLE and issue.letter_id is None:
+                approving.preview(session, assembly.rules, of_week)
+            look = previewing.Look(session, assembly.rules, assembly.post, issue)
+            copy = previewing.sample(look, selection)
+            source = previewing.source_of(look, copy)
             session.commit()
-        reader = assembly.post.sample_recipient(date)
-        page, text = Filler(letter).fill(reader.values)
-        source = filler_for(letter, assembly.post.envelope(str(of_week))).fill(reader, "0" * 32, date)
         out.mkdir(parents=True, exist_ok=True)
-        (out / "letter.html").write_bytes(page.encode())
-        (out / "letter.txt").write_bytes(text.encode())
+        (out / "letter.html").write_bytes(copy.html.encode())
+        (out / "letter.txt").write_bytes(copy.text.encode())
         (out / "letter.eml").write_bytes(source)
-    say(f"{letter.subject}\n{letter.preheader}\ndigest {letter.digest}")
-    say(f"{out / 'letter.html'} ({len(page.encode()) / 1024:.1f} KiB), {out / 'letter.txt'}, {out / 'letter.eml'}")
+    say(f"{copy.letter.subject}\n{copy.letter.preheader}\ndigest {copy.letter.digest}")
+    say(f"{out / 'letter.html'} ({copy.size / 1024:.1f} KiB), {out / 'letter.txt'}, {out / 'letter.eml'}")
+
+
+@app.command("test")
+def try_out(
+    of_week: ISO_WEEK,
+    to: Annotated[list[str], typer.Option("--to", metavar="ADDRESS", help="Who gets it; may be repeated.")],
+    muted: Muted = None,
+    language: OfReader = None,
+) -> None:
+    """Send the real letter to yourself and others, outside the audience: its own links lead to nobody."""
+    with closing(assemble()) as assembly:
+        with writing(assembly.engine) as session:
+            issue = weekly.require(session, of_week)
+            selection = _selection(session, assembly, of_week, muted or [], language)
+            letter = previewing.letter_of(previewing.Look(session, assembly.rules, assembly.post, issue), selection)
+            test = trial.prepare(session, assembly.rules, assembly.post, issue, letter, to, datetime.now(UTC))
+            log.write(session, datetime.now(UTC), None, "sent a test", week=issue.week, detail=test.detail)
+            session.commit()
+        outcomes = trial.send(assembly.post, test)
+    for each in outcomes:
+        say(f"{each.email}: {each.words}")
+    if missed := sum(not each.went for each in outcomes):
+        fail(f"{missed} of {len(outcomes)} tests did not go; nothing is tried again by itself")
 
 
 @app.command()
@@ -153,9 +177,8 @@ def edit(
     """Overrule the subject or the preheader of a draft, or put a note of your own above its comparisons."""
     note = None if note_file is None else _read_note(note_file)
     with closing(assemble()) as assembly, writing(assembly.engine) as session:
-        issue = weekly.edit(session, of_week, subject, preheader)
-        if note is not None:
-            issue = weekly.write_note(session, assembly.rules, of_week, note)
+        written = {"subject": subject, "preheader": preheader, "note": note}
+        issue = editing.write(session, assembly.rules, of_week, None, None, datetime.now(UTC), **written)
         session.commit()
         say(f"subject:   {issue.subject_line}\npreheader: {issue.preheader_line}")
         if note is not None:
@@ -200,26 +223,14 @@ def schedule(
         say(f"{of_week} ({issue.state}) goes out {local(issue.send_at, assembly)}")
 
 
-def _letter_of(session: Session, assembly: Assembly, of_week: Week, muted: list[str], language: str | None) -> Letter:
-    """What a reader of a language gets who has muted these categories: frozen where it is, else as it would be now."""
-    rules = assembly.rules
+def _selection(
+    session: Session, assembly: Assembly, of_week: Week, muted: list[str], language: str | None
+) -> Selection:
+    """The variant of who has muted these categories and reads this language."""
     issue = weekly.require(session, of_week)
     without = approving.left_without(weekly.comparisons_of(session, issue), muted, of_week)
-    other = None if language == rules.masthead.language else language
-    if issue.letter_id is None:
-        if without or other:
-            return approving.variant_of(
-                weekly.manuscript(session, rules, issue), Selection(without, tuple(muted), other)
-            )
-        return approving.preview(session, rules, of_week)
-    stored = session.get_one(ledger.StoredLetter, issue.letter_id)
-    letter = variants.find(session, stored, without, other)
-    if letter is None:
-        wanted = [f"chosen {own_name(other)}"] if other else []
-        wanted += ["muted just that"] if without else []
-        nobody = f"nobody had {' and '.join(wanted)}"
-        raise weekly.CannotDo(f"issue {of_week} went out, and {nobody}: no such letter was made")
-    return letter
+    other = None if language == assembly.rules.masthead.language else language
+    return Selection(without, tuple(muted) if without else (), other)
 
 
 def _read_note(file: Path) -> str:

@@ -97,8 +97,8 @@ def test_what_an_editor_previewed_is_byte_for_byte_what_goes_out(shell: Town, sa
     model = message.fields()["TemplateModel"]
     with closing(assemble(**shell.settings)) as assembly:
         with reading(assembly.engine) as session:
-            slot = require(session, Week.parse("2026-W47")).send_at
-        nobody = assembly.post.sample_recipient(slot).values
+            drafted = require(session, Week.parse("2026-W47")).created_at
+        nobody = assembly.post.sample_recipient(drafted).values
     for file, part in (("letter.html", "HtmlBody"), ("letter.txt", "TextBody")):
         previewed = (shell.folder / "preview" / file).read_bytes().decode()
         expected = previewed
