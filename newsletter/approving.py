@@ -5,7 +5,9 @@ changed, a template, a setting that shows), it is not sent, and what has changed
 nothing goes out, of which any reader's variant has a finding. Every function works inside the caller's transaction.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
@@ -14,6 +16,7 @@ from sqlmodel import Session
 from newsletter.comparisons.categories import categories_of, category_key, muted_among
 from newsletter.comparisons.record import Comparison
 from newsletter.issues import issue as issues
+from newsletter.issues import versions
 from newsletter.issues.issue import Issue
 from newsletter.issues.variants import Plan, Selection, plan
 from newsletter.issues.week import Week
@@ -37,14 +40,53 @@ from newsletter.weekly import (
 from subscribers import audience
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What an editor had before them who approves: the letter's digest, and the version that it was made of."""
+
+    digest: str
+    version: int
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How many readers would get an issue that began now, in how many variants, and for whom nothing is left of it."""
+
+    readers: int
+    left_out: int
+    variants: int
+
+
 def readership(session: Session, rules: Rules, comparisons: Sequence[Comparison]) -> Plan:
     """Who would get what of an issue with these comparisons, if it went out now."""
     return plan(comparisons, audience.choices(session), _other_languages(rules))
 
 
+def reach(session: Session, rules: Rules, comparisons: Sequence[Comparison], now: datetime) -> Reach:
+    """How far an issue with these comparisons would go that began now: those whose rest is over by then are in it."""
+    choices = Counter(audience.choices(session)) + Counter(audience.waking(session, now))
+    drawn = plan(comparisons, choices, _other_languages(rules))
+    return Reach(choices.total() - drawn.left_out, drawn.left_out, 1 + len(drawn.selections))
+
+
+def whole_letter(whole: Edition) -> Letter:
+    """The letter of an issue for whoever has muted nothing and reads it in the newsletter's own language."""
+    return _rendered(whole, frozenset())
+
+
+def findings(whole: Edition) -> tuple[str, ...]:
+    """What `lint` finds in that letter: a sentence each."""
+    return _findings(whole, frozenset())
+
+
 def variant_of(whole: Edition, selection: Selection) -> Letter:
     """Render a variant of an issue."""
     return _rendered(in_language(whole, selection.language), selection.without)
+
+
+def findings_of(whole: Edition, selection: Selection) -> tuple[str, ...]:
+    """What `lint` finds in a variant of an issue; remembered, as approving and sending look for the same."""
+    return _findings(in_language(whole, selection.language), selection.without)
 
 
 def left_without(comparisons: Sequence[Comparison], muted: Collection[str], week: Week) -> frozenset[str]:
@@ -72,18 +114,26 @@ def preview(session: Session, rules: Rules, week: Week) -> Letter:
     return letter
 
 
-def approve(session: Session, rules: Rules, week: Week, now: datetime) -> Issue:
+def approve(
+    session: Session, rules: Rules, week: Week, now: datetime, *, by: int | None = None, shown: Shown | None = None
+) -> Issue:
     """Bind an editor's approval to the letter that was previewed, and to all that it is made of.
 
-    Of a draft, or of an issue that was held before it began. Raises CannotDo for any other, where it has changed since
-    the preview, and where `lint` finds something.
+    Of a draft, or of an issue that was held before it began. `by`: the account of whoever approves at the desk, None on
+    the command line; `shown`: what they had before them, where that is known, in place of the last preview. Raises
+    CannotDo for any other issue, where it has changed since, where `by` may not, and where `lint` finds something.
     """
     issue = require(session, week)
     if issue.state not in (issues.DRAFT, issues.HELD) or issue.letter_id is not None:
         raise CannotDo(f"issue {week} is {issue.state}; only a draft can be approved{way_on(issue)}")
+    if own := why_not(session, rules, issue, by):
+        raise CannotDo(own)
     whole = manuscript(session, rules, issue)
     letter = render(whole)
-    if issue.previewed_digest not in (None, letter.digest):
+    if shown is not None:
+        if shown != Shown(letter.digest, issue.version):
+            raise CannotDo(f"issue {week} has changed since you looked; look at it again, then approve it")
+    elif issue.previewed_digest not in (None, letter.digest):
         raise CannotDo(f"issue {week} has changed since it was previewed; look at `issues preview {week}` again")
     if findings := lint(letter):
         raise CannotDo(f"the letter of {week} is not fit to go out: " + "; ".join(findings))
@@ -96,6 +146,23 @@ def approve(session: Session, rules: Rules, week: Week, now: datetime) -> Issue:
     issue.held_because = None
     session.add(issue)
     return issue
+
+
+def why_not(session: Session, rules: Rules, issue: Issue, by: int | None) -> str | None:
+    """Why somebody may not approve an issue as it stands; None where they may.
+
+    Who wrote its last change does not, unless the rules say otherwise: four eyes see more. The command line may always.
+    """
+    if by is None or rules.approver != "other" or last_writer(session, issue) != by:
+        return None
+    return f"you wrote the last change of issue {issue.week} yourself; another publisher is to approve it"
+
+
+def last_writer(session: Session, issue: Issue) -> int | None:
+    """The account that made the newest version of an issue; None: the command line or the clock."""
+    assert issue.id is not None  # it was read from the database
+    newest = versions.find(session, issue.id, issue.version)
+    return newest.editor_id if newest else None
 
 
 def unapprove(session: Session, week: Week) -> Issue:
@@ -168,7 +235,7 @@ def _other_languages(rules: Rules) -> set[str]:
 def _unfit(whole: Edition, selections: Iterable[Selection]) -> Iterator[tuple[Selection, tuple[str, ...]]]:
     """The variants in which `lint` finds something, and what."""
     for selection in selections:
-        if found := _findings(in_language(whole, selection.language), selection.without):
+        if found := findings_of(whole, selection):
             yield selection, found
 
 

@@ -4,7 +4,7 @@ Safe at any time, also while the issue is being sent.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -87,16 +87,26 @@ def ask(
     return asked
 
 
-def decide(engine: Engine, post: Post, week: Week, clock: Callable[[], datetime], decision: Decision | None) -> Decided:
+def decide(
+    engine: Engine,
+    post: Post,
+    week: Week,
+    clock: Callable[[], datetime],
+    decision: Decision | None,
+    *,
+    batches: Collection[str] | None = None,
+    stop: threading.Event | None = None,
+) -> Decided:
     """Ask the provider, then do what an editor says about what is still in doubt; None: nothing more.
 
-    Raises CannotDo where some of it has not rested for the settle time: the provider may yet show it.
+    `batches`: what they say it of, where that is not all of it. `stop` ends it early when it is set, before anything is
+    decided. Raises CannotDo where some of it has not rested for the settle time: the provider may yet show it.
     """
-    asked = ask(engine, post, week, clock)
+    asked = ask(engine, post, week, clock, stop=stop)
     resent = given_up = 0
     with writing(engine) as session:
         issue = require(session, week)
-        if decision and asked.in_doubt:
+        if decision and asked.in_doubt and not (stop and stop.is_set()):
             if asked.settles_at or not asked.rested:
                 when = f"after {asked.settles_at:%H:%M:%S} UTC" if asked.settles_at else "some minutes later"
                 raise CannotDo(
@@ -104,10 +114,11 @@ def decide(engine: Engine, post: Post, week: Week, clock: Callable[[], datetime]
                     f"decide {when}"
                 )
             # Not of what a sender has called in doubt since then: nobody has asked about that yet.
+            of = asked.batches if batches is None else set(asked.batches) & set(batches)
             if decision is Decision.RESEND:
-                resent = steering.resend_doubtful(session, week, asked.batches)
+                resent = steering.resend_doubtful(session, week, of)
             else:
-                given_up = steering.give_up_doubtful(session, week, clock(), asked.batches)
+                given_up = steering.give_up_doubtful(session, week, clock(), of)
             session.commit()
         return Decided(asked, issue.state, resent, given_up)
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from newsletter import asking, numbers, steering
-from newsletter.approving import approve, as_approved, look_over, readership, refuse_unfit, variant_of
+from newsletter.approving import approve, as_approved, look_over, reach, readership, refuse_unfit, variant_of
 from newsletter.db import reading, writing
 from newsletter.delivery import doubts, ledger, variants
 from newsletter.delivery.ledger import Accounting, StoredLetter
@@ -25,7 +25,7 @@ from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue
 from newsletter.issues.week import Week
 from newsletter.post import Post
-from newsletter.weekly import NOT_BEGUN, CannotDo, Rules, require
+from newsletter.weekly import NOT_BEGUN, CannotDo, Rules, comparisons_of, require, schedule
 from subscribers.preferences import wake
 
 _AN_EDITORS_TURN: Final = (issues.PAUSED, issues.HELD, issues.CANCELLED)
@@ -94,12 +94,14 @@ def send_issue(engine: Engine, rules: Rules, post: Post, week: Week, run: Run) -
             # As it began, whatever the settings say since: half of its readers have had it so.
             stored = session.get_one(StoredLetter, letter_id)
             envelope = post.envelope(str(week), stored.opens, stored.clicks)
+            # From when it was drafted, whenever it goes out: a copy is then what was previewed, byte for byte.
+            recipient_of = post.recipient_at(issue.created_at)
             session.commit()
         sending = Sending(
             engine=engine,
             provider=post.provider,
             envelope=envelope,
-            recipient_of=post.recipient_at(run.clock()),
+            recipient_of=recipient_of,
             settle=post.settle,
             sender=sender,
             clock=run.clock,
@@ -127,21 +129,59 @@ def send_due(engine: Engine, rules: Rules, post: Post, run: Run) -> list[Outcome
     Of issues that are held, paused or called off in their midst it is only asked what the provider has.
     """
     outcomes = []
-    unasked = replace(run, asked=False)  # between two looks at it, an issue may have been held by somebody else
     for week in _due(engine, rules, run.clock()):
         if run.stop.is_set():
             break
-        try:
-            _approve_unseen(engine, rules, week, run.clock())
-            held = _hold_if_late(engine, rules, week, run.clock())
-            outcomes.append(held or send_issue(engine, rules, post, week, unasked))
-        except CannotDo as error:
-            outcomes.append(_hold(engine, week, str(error)))
+        outcomes.append(send_unasked(engine, rules, post, week, run))
     for week in asking.due(engine, run.clock()):
         if run.stop.is_set():
             break
         asking.ask(engine, post, week, run.clock, resend=False, stop=run.stop)
     return outcomes
+
+
+class AnotherCount(CannotDo):
+    """Somebody would send to another number of readers than there are; `readers` are as many as there are."""
+
+    def __init__(self, week: Week, readers: int) -> None:
+        super().__init__(f"issue {week} would go to {readers:,} readers now; type that number to send it")
+        self.readers = readers
+
+
+def send_now(
+    session: Session, rules: Rules, week: Week, readers: int | None, now: datetime, *, digest: str | None = None
+) -> Issue:
+    """Make an approved issue due at once, for a publisher who knows to how many it goes; whoever sends then sends it.
+
+    `digest`: of the approved letter that they saw, where that is known. Raises AnotherCount where it would go to
+    another number of readers at this moment, and CannotDo for another letter, or an issue that is not approved, or has
+    begun.
+    """
+    issue = require(session, week)
+    if issue.state not in NOT_BEGUN or issue.letter_id is not None or issue.digest is None:
+        raise CannotDo(f"issue {week} is {issue.state}; only one that is approved and has not begun can be sent")
+    if digest not in (None, issue.digest):
+        raise CannotDo(f"another letter of {week} has been approved since you looked; look at it, then send it")
+    found = reach(session, rules, comparisons_of(session, issue), now)
+    if not found.readers:
+        raise CannotDo(_why_nobody(str(week), found.left_out))
+    if readers != found.readers:
+        raise AnotherCount(week, found.readers)
+    return schedule(session, week, now, now)
+
+
+def send_unasked(engine: Engine, rules: Rules, post: Post, week: Week, run: Run) -> Outcome:
+    """Send an issue of which the database says that it is due, or under way; one that it says no such thing of rests.
+
+    It is held, and said, where it is late, or cannot go out as it stands.
+    """
+    unasked = replace(run, asked=False)  # between two looks at it, an issue may have been held by somebody else
+    try:
+        _approve_unseen(engine, rules, week, run.clock())
+        held = _hold_if_late(engine, rules, week, run.clock())
+        return held or send_issue(engine, rules, post, week, unasked)
+    except CannotDo as error:
+        return _hold(engine, week, str(error))
 
 
 def status(

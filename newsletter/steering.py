@@ -25,6 +25,12 @@ class Remedy:
     command: str
     effect: str
 
+    @property
+    def act(self) -> str:
+        """The command's name in one word: `resume`, `cancel`; of a decision about what is in doubt: `resend`."""
+        _, _, act, *given = self.command.split()
+        return given[-1].removeprefix("--") if len(given) > 1 and act == "reconcile" else act
+
     def __str__(self) -> str:
         return f"`{self.command}` {self.effect}"
 

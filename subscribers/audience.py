@@ -1,6 +1,7 @@
 """Who gets a letter? For each kind of letter the circle of those whom it may go to."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import sqlalchemy
@@ -69,6 +70,14 @@ def member_ids() -> Select[int | None]:
 def choices(session: Session) -> dict[tuple[str, str | None], int]:
     """What members have muted and which language they have chosen (both as `Subscriber` has them) -> how many have."""
     query = select(Subscriber.muted, Subscriber.language, func.count()).where(MEMBERS.belongs)
+    rows = session.exec(query.group_by(col(Subscriber.muted), col(Subscriber.language)))
+    return {(muted, language): count for muted, language, count in rows}
+
+
+def waking(session: Session, now: datetime) -> dict[tuple[str, str | None], int]:
+    """The same of those who are no members yet, but whose rest is over: an issue that begins now wakes them."""
+    over = (col(Subscriber.status) == PAUSED) & (col(Subscriber.paused_until) <= now)
+    query = select(Subscriber.muted, Subscriber.language, func.count()).where(over)
     rows = session.exec(query.group_by(col(Subscriber.muted), col(Subscriber.language)))
     return {(muted, language): count for muted, language, count in rows}
 

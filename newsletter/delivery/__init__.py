@@ -13,6 +13,7 @@
 * `send`: claim -> provider -> record, until nothing is queued
 * `soundness`: whether a letter is as it was frozen, and its rows make sense
 * `audit`: what must always be true of the ledger
+* `speed`: how fast a letter goes out, and when it will be through
 * `stillness`: when nothing of a letter that was stopped is under way any more
 * `reconcile`: rows whose outcome is unknown: ask the provider, then decide
 """

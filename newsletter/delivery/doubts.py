@@ -122,6 +122,20 @@ def open_doubts(session: Session, letter_id: int) -> list[Doubt]:
     ]
 
 
+def reasons(session: Session, letter_id: int) -> dict[str, list[str]]:
+    """Batch -> why the outcomes of its readers who are in doubt are unknown: the provider's words, or what we saw."""
+    query = (
+        select(Delivery.batch, Delivery.reason)
+        .where(Delivery.letter_id == letter_id, Delivery.state == IN_DOUBT)
+        .distinct()
+        .order_by(col(Delivery.batch), col(Delivery.reason))
+    )
+    found: dict[str, list[str]] = {}
+    for batch, reason in session.exec(query):
+        found.setdefault(batch or "", []).extend(filter(None, [reason]))
+    return found
+
+
 def witnesses(
     session: Session, letter_id: int, number: int, most: int, way: str | None = None, but: str | None = None
 ) -> list[Witness]:

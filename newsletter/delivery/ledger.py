@@ -280,10 +280,19 @@ def accounting(session: Session, letter_id: int | None) -> Accounting:
 
 def refusals(session: Session, letter_id: int, *, passing: bool = False) -> dict[str, int]:
     """The provider's words -> how many readers it said them of; `passing`: only of whom another try may go better."""
-    query = select(Delivery.reason, func.count()).where(Delivery.letter_id == letter_id, Delivery.state == REFUSED)
-    if passing:
-        query = query.where(col(Delivery.passing))
-    return {reason or "": count for reason, count in session.exec(query.group_by(col(Delivery.reason)))}
+    found: dict[str, int] = {}
+    for (words, may_pass), count in refused_for(session, letter_id).items():
+        if may_pass or not passing:
+            found[words] = found.get(words, 0) + count
+    return found
+
+
+def refused_for(session: Session, letter_id: int) -> dict[tuple[str, bool], int]:
+    """(the provider's words, whether another try may go better) -> how many readers were refused so."""
+    of_refused = (Delivery.letter_id == letter_id, Delivery.state == REFUSED)
+    query = select(Delivery.reason, Delivery.passing, func.count()).where(*of_refused)
+    rows = session.exec(query.group_by(col(Delivery.reason), col(Delivery.passing)))
+    return {(reason or "", passing): count for reason, passing, count in rows}
 
 
 def unnamed(reason: str, email: str = "") -> str:

@@ -26,6 +26,12 @@ from newsletter.db import sqlite_file
 EVERYBODY = 0  # the number whose lock a line's only sender holds
 MOST = 2**31 - 1  # what PostgreSQL's advisory locks take for a number
 
+_HELD = text(
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = :space "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+"""How many of one line hold their lock in this database."""
+
 
 class Line(Enum):
     """What waits in line to be sent: its lock's file, its number on PostgreSQL, and whether many may send there."""
@@ -53,6 +59,23 @@ def enter(engine: Engine, line: Line = Line.ISSUES) -> Iterator[Sender | None]:
     file = sqlite_file(engine)
     with _file_lock(file.with_name(f"{file.name}.{name}")) if file else _advisory_lock(engine, space, many) as sender:
         yield sender
+
+
+def at_work(engine: Engine, line: Line) -> int:
+    """How many senders hold their locks just now. To look takes no lock from anybody, but on SQLite for an instant."""
+    name, space, _ = line.value
+    file = sqlite_file(engine)
+    if file is None:
+        with engine.connect() as connection:
+            return int(connection.execute(_HELD, {"space": space}).scalar_one())
+    try:
+        with file.with_name(f"{file.name}.{name}").open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return 0  # nobody has ever sent from here
+    except BlockingIOError:
+        return 1
+    return 0
 
 
 @contextmanager
