@@ -8,8 +8,8 @@ is overwritten.
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +39,7 @@ from sqlmodel import Session, SQLModel
 
 BUSY_TIMEOUT = 30_000  # milliseconds that a SQLite transaction waits for another one's write lock
 PATIENCE = 2_000  # milliseconds that tidying a SQLite file waits for readers; writers wait as long
+SOON = 500  # milliseconds that what is not worth waiting for waits for another one's write lock
 CHUNK = 4 * 1024 * 1024  # bytes of a file that are searched at a time
 
 TRIES = 3  # at a transaction, where another one is in its way
@@ -187,6 +188,25 @@ def sqlite_file(engine: Engine) -> Path | None:
 def writing(engine: Engine) -> AbstractContextManager[Session]:
     """A session for one transaction that may write. The caller commits; leaving without a commit rolls back."""
     return Session(engine, expire_on_commit=False)
+
+
+@contextmanager
+def writing_soon(engine: Engine) -> Iterator[Session]:
+    """The same for what nobody should have to wait for: raises OperationalError where another one writes for long."""
+    with engine.connect() as connection:
+        if not is_sqlite(engine):
+            with Session(connection, expire_on_commit=False) as session:
+                session.connection().exec_driver_sql(f"SET LOCAL lock_timeout = {SOON}")
+                yield session
+            return
+        raw = connection.connection.cursor()  # not through SQLAlchemy, which would begin a transaction, and wait
+        raw.execute(f"PRAGMA busy_timeout = {SOON}")
+        try:
+            with Session(connection, expire_on_commit=False) as session:
+                yield session
+        finally:
+            raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+            raw.close()
 
 
 def reading(engine: Engine) -> AbstractContextManager[Session]:

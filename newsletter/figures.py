@@ -4,11 +4,12 @@ A row is a name and JSON; who shows it says how old it is. Nothing here is the t
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Field, Session, col
+from sqlmodel import Field, Session, col, select
 
 from newsletter.db import Table, upsert
 
@@ -37,6 +38,18 @@ def find(session: Session, name: str) -> Counted | None:
     """What was counted last under a name; None where nobody has counted yet."""
     kept = session.get(KeptFigures, name)
     return Counted(kept.at, json.loads(kept.content)) if kept else None
+
+
+def find_all(session: Session, names: Collection[str]) -> dict[str, Counted]:
+    """What was counted last under each of at most 900 names; nothing of a name under which nobody has."""
+    kept = session.exec(select(KeptFigures).where(col(KeptFigures.name).in_(names)))
+    return {one.name: Counted(one.at, json.loads(one.content)) for one in kept}
+
+
+def moments(session: Session, names: Collection[str] | None = None) -> dict[str, datetime]:
+    """Each name (of at most 900, or of all that there are) -> when it was counted last."""
+    query = select(KeptFigures.name, KeptFigures.at)
+    return dict(session.exec(query if names is None else query.where(col(KeptFigures.name).in_(names))).all())
 
 
 def keep(session: Session, name: str, content: Any, now: datetime) -> None:

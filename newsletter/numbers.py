@@ -6,7 +6,7 @@ same here; whoever is counted as having left had a copy, and is counted for one 
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -156,6 +156,11 @@ def of_issue(session: Session, issue: Issue, *, told: bool) -> Numbers:
         opens=letter.opens if letter else ledger.UNTRACKED,
         clicks=letter.clicks if letter else ledger.UNTRACKED,
     )
+
+
+def as_it_stands(session: Session, issue: Issue, counted: Numbers) -> Numbers:
+    """What was counted of an issue a while ago, with its state and with where its readers stand as of this moment."""
+    return replace(counted, state=issue.state, books=ledger.accounting(session, issue.letter_id))
 
 
 def over_time(session: Session, most: int, *, told: bool) -> list[Numbers]:

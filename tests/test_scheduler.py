@@ -121,7 +121,7 @@ def approved(assembly: Assembly, readers: list[str] = READERS) -> None:
     approve(assembly.engine, rules=assembly.rules)
 
 
-def at_once(*jobs: Callable[[], None]) -> None:
+def at_once(*jobs: Callable[[], object]) -> None:
     """Run these at the same time; raise what one of them raises."""
     gate = threading.Barrier(len(jobs))
     with ThreadPoolExecutor(len(jobs)) as threads:

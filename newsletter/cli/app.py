@@ -8,6 +8,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from newsletter.cli import (
     comparisons,
+    editors,
     events,
     issues,
     keys,
@@ -46,6 +47,7 @@ app.add_typer(numbers.app, name="stats")
 readers.app.command("import")(transfer.import_)
 readers.app.command("export")(transfer.export)
 app.add_typer(keys.app, name="keys")
+app.add_typer(editors.app, name="editors")
 app.add_typer(system.database, name="db")
 app.command()(system.demo)
 app.command()(system.serve)

@@ -1,5 +1,6 @@
 """`newsletter stats …`: how the issues did, how the list grew, and what readers think."""
 
+import sys
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -10,17 +11,18 @@ import typer
 from newsletter import growth, numbers, weekly
 from newsletter.assembly import assemble
 from newsletter.cli.came_back import judged
-from newsletter.cli.columns import (
+from newsletter.cli.console import AsJson, say, say_json, say_table
+from newsletter.cli.issues import week
+from newsletter.columns import (
     COMPARISON,
     ISSUE,
+    WEEK,
     comparison_document,
     comparison_row,
     issue_document,
     issue_row,
-    say_csv,
+    write_csv,
 )
-from newsletter.cli.console import AsJson, say, say_json, say_table
-from newsletter.cli.issues import week
 from newsletter.db import reading
 from newsletter.issues.week import Week
 from newsletter.numbers import KEEP_BELOW, Numbers
@@ -44,7 +46,7 @@ def issues_(last: Last = 12, as_json: AsJson = False, as_csv: AsCsv = False) -> 
         say_json([issue_document(one) for one in found])
         return
     if as_csv:
-        say_csv(ISSUE, map(issue_row, found))
+        write_csv(sys.stdout, ISSUE, map(issue_row, found))
         return
     headings = ["week", "state", "accepted", "delivered", "bounced", "complaints", "left", "opened", "clicked", "votes"]
     say_table(
@@ -78,7 +80,7 @@ def growth_(weeks: Weeks = 12, as_json: AsJson = False, as_csv: AsCsv = False) -
     if as_json:
         say_json(rows)
     elif as_csv:
-        say_csv(list(rows[0]), rows)
+        write_csv(sys.stdout, WEEK, rows)
     else:
         say_table(list(rows[0]), [list(row.values()) for row in rows])
 
@@ -105,7 +107,7 @@ def comparisons(
         say_json([comparison_document(named, one) for named, one in each])
         return
     if as_csv:
-        say_csv(COMPARISON, [comparison_row(named, one) for named, one in each])
+        write_csv(sys.stdout, COMPARISON, [comparison_row(named, one) for named, one in each])
         return
     say_table(
         ["week", "comparison", "clicks", "votes", "readers would ship", "the panel would"],

@@ -58,7 +58,7 @@ def tidy() -> None:
     say(
         f"forgotten, never confirmed: {done.forgotten}; rests that are over: {done.woken}; "
         f"steps of consent shortened: {done.shortened}; events that are no longer kept word for word: {done.faded}; "
-        f"counts of attempts removed: {done.counts}"
+        f"counts of attempts removed: {done.counts}; sessions of the desk that are over: {done.sessions}"
     )
     if not done.clean:
         tell(

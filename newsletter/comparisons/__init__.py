@@ -8,5 +8,6 @@
 * `importers`: files in, comparisons out; twice changes nothing
 * `changes`: pure: what is different between a stored comparison and one that comes in
 * `comparison`: the tables and every query on them
+* `shelf`: what is in the store, page by page
 * `votes`: what readers think of a comparison, and what it adds up to
 """

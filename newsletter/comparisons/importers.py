@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -94,7 +95,8 @@ def import_paths(
     for found in expand(paths):
         if isinstance(found, Path):
             watch(found)
-            files.append(_import_file(session, found, published_at, now, written))
+            read = partial(read_file, found, published_at)
+            files.append(_import_file(session, found, read, now, written))
         else:
             files.append(found)
     return Report(tuple(files))
@@ -123,7 +125,11 @@ def read_file(path: Path, published_at: datetime | None) -> list[Comparison]:
         if not path.exists():
             raise ImportFileError(None, "there is no such file")
         raise ImportFileError(None, f"ends with none of {_choice(SUFFIXES)}, which say how to read it")
-    text = _text(path)
+    return read_text(_text(path), suffix, published_at)
+
+
+def read_text(text: str, suffix: str, published_at: datetime | None) -> list[Comparison]:
+    """The same of what a file with such an ending holds. Raises ImportFileError."""
     if not text.strip():
         raise ImportFileError(1, "the file is empty")
     if suffix == ".txt":
@@ -143,6 +149,36 @@ def read_file(path: Path, published_at: datetime | None) -> list[Comparison]:
     ]
 
 
+def suffix_of(text: str) -> str:
+    """Which of `SUFFIXES` a file with this text would have, as far as its beginning tells."""
+    begins = text.lstrip()[:1]
+    if begins not in ("{", "["):
+        return ".txt"
+    lines = [line for line in text.splitlines() if line.strip()]
+    # One object over many lines is JSON; an object in each of several lines is JSON Lines.
+    several = len(lines) > 1 and all(line.strip().startswith("{") and line.strip().endswith("}") for line in lines)
+    return ".jsonl" if begins == "{" and several else ".json"
+
+
+def import_data(
+    session: Session, given: Iterable[tuple[Path, bytes]], published_at: datetime | None, now: datetime
+) -> Report:
+    """As `import_paths`, of files that somebody has handed over: what they are called, and what is in them."""
+    files: list[GoodFile | BadFile] = []
+    written: dict[str, Path] = {}
+    for path, data in given:
+
+        def read(path: Path = path, data: bytes = data) -> list[Comparison]:
+            suffix = path.suffix.lower()
+            if len(data) > MAX_SIZE:
+                raise ImportFileError(None, f"is larger than {MAX_SIZE // 1024**2} MB: split it")
+            text = _decoded(data)
+            return read_text(text, suffix if suffix in SUFFIXES else suffix_of(text), published_at)
+
+        files.append(_import_file(session, path, read, now, written))
+    return Report(tuple(files))
+
+
 def read_value(data: bytes) -> object:
     """The one value of a JSON document in UTF-8, read as strictly as a file. Raises ImportFileError."""
     text = re.sub(r"\r\n?", "\n", _decoded(data))
@@ -152,11 +188,11 @@ def read_value(data: bytes) -> object:
 
 
 def _import_file(
-    session: Session, path: Path, published_at: datetime | None, now: datetime, written: dict[str, Path]
+    session: Session, path: Path, read: Callable[[], list[Comparison]], now: datetime, written: dict[str, Path]
 ) -> GoodFile | BadFile:
     """Store one file, or nothing of it. Notes in `written` which comparisons this import has seen, and where."""
     try:
-        records = read_file(path, published_at)
+        records = read()
         seen = dict(written)
         imported = []
         with session.begin_nested():

@@ -21,6 +21,7 @@ CONTRACT = {
     "worker",
     "db upgrade",
     "db check",
+    *(f"editors {name}" for name in ("add", "list", "invite", "disable", "enable", "role")),
     *(f"events {name}" for name in ("backfill", "list")),
     *(f"keys {name}" for name in ("add", "list", "revoke")),
     *(f"stats {name}" for name in ("issues", "growth", "comparisons", "label")),
@@ -28,6 +29,7 @@ CONTRACT = {
     "comparisons list",
     "letters preview",
     *(f"issues {name}" for name in ("draft", "list", "show", "preview", "approve", "unapprove", "schedule")),
+    "issues test",
     *(f"issues {name}" for name in ("edit", "send", "pause", "resume", "cancel", "retry", "status", "reconcile")),
     *(f"subscribers {name}" for name in ("add", "show", "list", "import", "export", "unsubscribe", "sync")),
     *(f"subscribers {name}" for name in ("erase", "suppress", "lift", "proof")),
@@ -35,6 +37,9 @@ CONTRACT = {
 
 PRINTS_DATA = {
     "comparisons list",
+    "editors add",
+    "editors invite",
+    "editors list",
     "events backfill",
     "events list",
     "issues list",
@@ -69,7 +74,20 @@ def test_the_commands_are_those_that_people_and_cron_lines_rely_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["", "comparisons", "issues", "letters", "subscribers", "keys", "stats", "events", "db", *sorted(CONTRACT)]
+    "path",
+    [
+        "",
+        "comparisons",
+        "issues",
+        "letters",
+        "subscribers",
+        "keys",
+        "editors",
+        "stats",
+        "events",
+        "db",
+        *sorted(CONTRACT),
+    ],
 )
 def test_every_command_explains_itself(bare_newsletter: Newsletter, path: str) -> None:
     shown = bare_newsletter(*path.split(), "--help").ok()

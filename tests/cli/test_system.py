@@ -42,8 +42,8 @@ def test_tidying_forgets_who_never_confirmed(newsletter: Newsletter, tmp_path: P
 def test_a_violation_is_named_with_status_1(newsletter: Newsletter, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "newsletter.db")) as database:
         database.execute(
-            "INSERT INTO issues (week, state, subject, preheader, send_at, created_at) "
-            "VALUES ('2026-W47', 'draft', 's', 'p', '2026-11-24 09:00:00', '2026-11-23 08:00:00')"
+            "INSERT INTO issues (week, state, subject, preheader, send_at, created_at, version) "
+            "VALUES ('2026-W47', 'draft', 's', 'p', '2026-11-24 09:00:00', '2026-11-23 08:00:00', 0)"
         )
         database.commit()
     said = newsletter("db", "check").refused().splitlines()

@@ -1,15 +1,15 @@
-"""Which columns do the tables of figures have? One row an issue, or a comparison, as `--json` and `--csv` print them.
+"""Which columns do the tables of figures have? One row a week, an issue or a comparison, in JSON and in CSV.
 
 What would be a formula in a spreadsheet is guarded, as in the list of readers that is handed out.
 """
 
 import csv
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
-from typing import Any, Final
+from typing import IO, Any, Final
 
+from newsletter.growth import Grown
 from newsletter.numbers import NOT_SAID, Numbers, OnComparison, tally
 from newsletter.tracking.scanners import LABELS
 from subscribers.entry import guarded
@@ -37,6 +37,9 @@ COMPARISON: Final = (
     *(f"{side}_{name}" for side in _SIDES for name in _OPINION),
 )
 """The columns of a table of comparisons."""
+
+WEEK: Final = tuple(field.name for field in fields(Grown))
+"""The columns of a table of weeks of the list."""
 
 
 def issue_document(one: Numbers) -> dict[str, Any]:
@@ -79,9 +82,12 @@ def comparison_row(week: str, one: OnComparison) -> dict[str, Any]:
     return row
 
 
-def say_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Print rows as CSV (RFC 4180) under their columns; what is None or missing is an empty cell."""
-    writer = csv.writer(sys.stdout, lineterminator="\r\n")
+def write_csv(file: IO[str], columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows as CSV (RFC 4180) under their columns; what is None or missing is an empty cell.
+
+    `file` makes no line ends of its own, or is a terminal.
+    """
+    writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(columns)
     writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
 
