@@ -13,6 +13,7 @@
 * `suppression`: which addresses must not be written to, by `fingerprint`
 * `erasure`: how a reader is forgotten
 * `remains`: whether an erased address is left anywhere
+* `looking_up`: where a reader is whom somebody looks for
 * `importing`: readers from a CSV file
 * `exporting`: the list as a CSV file
 * `csv_file`: a file that somebody else wrote: encoding, separator, rows

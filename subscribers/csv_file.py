@@ -20,6 +20,7 @@ from charset_normalizer import from_bytes
 
 MAX_FIELD = 10_000  # characters; more in one field means that a quote was never closed
 MAX_LINE = 1_000_000  # characters
+MAX_COLUMNS = 1_000  # no service exports so many, and each row would be as long
 BLOCK = 64 * 1024  # bytes that are looked at together
 SAMPLE = 64 * 1024  # bytes by which an encoding is guessed
 
@@ -73,10 +74,18 @@ def open_csv(path: Path, encoding: str | None = None) -> Iterator[CsvFile]:
         if not opened.seekable():  # a pipe can be read once only
             shutil.copyfileobj(opened, copied)
             handle = copied
-        found = encoding or _encoding(handle)
-        separator = _separator(path, handle, found)
-        header, count = _gone_through(path, handle, found, separator)
-        yield CsvFile(path, found, separator, header, count, handle)
+        yield look_through(path, handle, encoding)
+
+
+def look_through(path: Path, handle: BinaryIO, encoding: str | None = None) -> CsvFile:
+    """Go through an open file that can be sought; it stays the caller's to close. Raises CannotRead.
+
+    `path`: what it is called; nothing need be there.
+    """
+    found = encoding or _encoding(handle)
+    separator = _separator(path, handle, found)
+    header, count = _gone_through(path, handle, found, separator)
+    return CsvFile(path, found, separator, header, count, handle)
 
 
 def _gone_through(path: Path, handle: BinaryIO, encoding: str, separator: str) -> tuple[tuple[str, ...], int]:
@@ -90,6 +99,8 @@ def _rows(path: Path, handle: BinaryIO, encoding: str, separator: str) -> Iterat
     try:
         reader = csv.reader(_lines(path, handle, encoding), delimiter=separator, strict=True)
         for cells in reader:
+            if len(cells) > MAX_COLUMNS:
+                raise CannotRead(f"{path}:{line}: has {len(cells):,} columns, and at most {MAX_COLUMNS:,} are read")
             if max(map(len, cells), default=0) > MAX_FIELD:
                 raise CannotRead(f"{path}:{line}: a quote is opened here and never closed")
             yield line, cells

@@ -55,18 +55,31 @@ def exported(session: Session, status: str | None = None) -> Iterator[dict[str, 
 
 def write_csv(rows: Iterable[dict[str, Any]], file: IO[str]) -> int:
     """Write what `exported` yields as CSV (RFC 4180); return how many there were. `file`: opened with newline=""."""
-    writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow(OURS)
-    count = 0
-    for row in rows:
-        writer.writerow([_cell(row[column]) for column in OURS])
+    count = -1  # the header is none of them
+    for line in csv_lines(rows):
+        file.write(line)
         count += 1
     return count
+
+
+def csv_lines(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """The same line by line with its end, the header first: for whoever hands it on while it is read."""
+    writer = csv.writer(_Echo(), lineterminator="\r\n")
+    yield writer.writerow(OURS)
+    for row in rows:
+        yield writer.writerow([_cell(row[column]) for column in OURS])
 
 
 def written(moment: datetime) -> str:
     """A moment as we hand it out: ISO 8601, with a Z for UTC."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+class _Echo:
+    """A file that hands back what is written to it: a csv.writer's `writerow` returns that."""
+
+    def write(self, line: str) -> str:
+        return line
 
 
 def _cell(value: Any) -> str:

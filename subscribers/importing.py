@@ -96,6 +96,24 @@ class Report:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
+@dataclass(frozen=True)
+class Foretold:
+    """What an import would make of one row."""
+
+    line: int
+    """Counts from 1, the header included."""
+    entry: Entry | None
+    """As the row is understood; None where it is not."""
+    outcome: str
+    """What would come of it, or what is wrong with it, in a few words."""
+    cells: list[str]
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether the row would be left out."""
+        return self.entry is None
+
+
 @dataclass
 class _Plan:
     """What a chunk of rows changes; decided before anything is written."""
@@ -155,6 +173,38 @@ def import_rows(
     finally:
         seen.close()
     return report
+
+
+def foretell(engine: Engine, file: CsvFile, reading: Reading, most: int) -> list[Foretold]:
+    """What an import would make of each of the first rows; writes nothing, and holds up nobody who writes."""
+    told: list[Foretold] = []
+    before: dict[str, str] = {}
+    with reading_from(engine) as session:
+        prints = Fingerprints(session)
+        for line, cells in islice(file.rows(), most):
+            try:
+                entry = read_entry(reading, cells)
+            except ValueError as error:
+                told.append(Foretold(line, None, str(error), cells))
+                continue
+            plan = _decide(session, [entry], prints, before, dry_run=True)
+            before |= plan.statuses
+            told.append(Foretold(line, entry, _in_words(plan, entry), cells))
+    return told
+
+
+def _in_words(plan: _Plan, entry: Entry) -> str:
+    """What would come of one row that is decided on by itself."""
+    report, status = plan.report, plan.statuses.get(entry.address.key)
+    words = (
+        (report.kept_out, "kept out: forgotten at their wish, or must not be written to"),
+        (report.overruled, "nothing: something newer has been said here"),
+        (report.added.total(), f"new: {status}"),
+        (report.left, f"will be {status}"),
+        (report.twice, "nothing: stands further up in the file"),
+        (report.stayed, f"nothing: is {status}, and stays so"),
+    )
+    return next((said for applies, said in words if applies), f"nothing: on the list already, {status}")
 
 
 def _take(

@@ -103,8 +103,8 @@ BREAKS = [
     ),
     (
         "_issues_under_way_have_letters",
-        "INSERT INTO issues (week, state, subject, preheader, send_at, created_at, digest, letter_id)"
-        " SELECT '2026-W48', 'sent', '', '', send_at, created_at, digest, letter_id FROM issues;"
+        "INSERT INTO issues (week, version, state, subject, preheader, send_at, created_at, digest, letter_id)"
+        " SELECT '2026-W48', 0, 'sent', '', '', send_at, created_at, digest, letter_id FROM issues;"
         " UPDATE issue_comparisons SET issue_id = (SELECT id FROM issues WHERE week = '2026-W48') WHERE place = 1",
         "issue 2026-W48 has letter 1, which is that of issue 2026-W47",
     ),
