@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from newsletter import farewell
 from newsletter.db import reading, writing
+from newsletter.editors import sessions
 from newsletter.tracking import fading
 from subscribers import consent, limits, preferences, signup
 
@@ -34,6 +35,8 @@ class Tidied:
     """Events that are no longer kept as they came, or, being nobody's, no longer known by a hash of the address."""
     counts: int
     """Counts of attempts that say nothing any more."""
+    sessions: int
+    """Sessions of the desk that are over, with the networks and browsers in them."""
     clean: bool
     """Whether no old bytes of whoever was erased lie about; where they may, the next run tries again."""
 
@@ -47,6 +50,7 @@ def tidy(engine: Engine, now: datetime) -> Tidied:
         faded=_until_none_is_left(engine, lambda session: fading.fade(session, now))
         + _until_none_is_left(engine, lambda session: fading.unname(session, now)),
         counts=_once(engine, lambda session: limits.tidy(session, now)),
+        sessions=_once(engine, lambda session: sessions.tidy(session, now)),
         clean=farewell.tidy(engine, now),  # the last, so that it takes away what the others have left
     )
 

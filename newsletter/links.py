@@ -52,6 +52,10 @@ class Links:
         """All pages that anyone may read, for search engines."""
         return f"{self.base_url}/sitemap.xml"
 
+    def invited(self, token: str) -> str:
+        """Where somebody who is to work at the desk sets a password; no letter prints it, a command does."""
+        return f"{self.base_url}/desk/invited/{token}"
+
     def confirm(self, token: str) -> str:
         """Where one reader confirms; tokens are URL-safe already."""
         return f"{self.base_url}/confirm/{token}"

@@ -24,7 +24,7 @@ from tests.newsroom import IN_W46, TUESDAY, subscribe
 from tests.tracking.heard import letter_of, send_to
 
 DAY = timedelta(days=1)
-NOTHING = Tidied(forgotten=0, woken=0, shortened=0, faded=0, counts=0, clean=True)
+NOTHING = Tidied(forgotten=0, woken=0, shortened=0, faded=0, counts=0, sessions=0, clean=True)
 
 
 def statuses(engine: Engine) -> list[tuple[str, str]]:

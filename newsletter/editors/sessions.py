@@ -9,7 +9,8 @@ from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Final
 
-from sqlmodel import Field, Session, col, delete, select
+from sqlalchemy import ColumnElement, and_
+from sqlmodel import Field, Session, col, delete, select, update
 
 from newsletter.db import Table
 from newsletter.editors.editor import Editor
@@ -66,6 +67,11 @@ def find(session: Session, secret: str, now: datetime) -> tuple[SignedIn, Editor
     return None if now - signed_in.seen_at >= IDLE or now - signed_in.created_at >= LONGEST else found
 
 
+def note_use(session: Session, number: int, now: datetime) -> None:
+    """Write down that a session is in use, if it has not ended meanwhile. The caller commits."""
+    session.exec(update(SignedIn).where(col(SignedIn.id) == number).values(seen_at=now))
+
+
 def end(session: Session, number: int) -> None:
     """Sign one browser out. The caller commits."""
     session.exec(delete(SignedIn).where(col(SignedIn.id) == number))
@@ -77,5 +83,26 @@ def end_all(session: Session, editor_id: int, *, but: int | None = None) -> None
     session.exec(gone if but is None else gone.where(col(SignedIn.id) != but))
 
 
+def end_by(session: Session, secret: str) -> None:
+    """Sign out the browser that has this secret, if any has. The caller commits."""
+    session.exec(delete(SignedIn).where(col(SignedIn.digest) == _digest(secret)))
+
+
+def of(session: Session, editor_id: int, now: datetime) -> list[SignedIn]:
+    """The browsers in which somebody is signed in, the one that was used last first."""
+    mine = select(SignedIn).where(SignedIn.editor_id == editor_id, *_not_over(now))
+    return list(session.exec(mine.order_by(col(SignedIn.seen_at).desc(), col(SignedIn.id).desc())))
+
+
+def tidy(session: Session, now: datetime) -> int:
+    """Remove those that are over, with the networks and browsers in them; return how many. The caller commits."""
+    over = delete(SignedIn).where(~and_(*_not_over(now)))
+    return session.connection().execute(over).rowcount
+
+
+def _not_over(now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return col(SignedIn.seen_at) > now - IDLE, col(SignedIn.created_at) > now - LONGEST
+
+
 def _digest(secret: str) -> str:
-    return sha256(secret.encode()).hexdigest()
+    return sha256(secret.encode(errors="replace")).hexdigest()
