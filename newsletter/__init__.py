@@ -12,9 +12,13 @@ Read in this order:
 * `departures`: who has left at the provider, or must not be written to
 * `numbers`: how an issue did: what came back, who left, what was followed, how readers voted
 * `growth`: how the list grew, week by week
+* `counting`, `figures`: which of that is counted beside the pages, and kept; `columns`: its tables
 * `farewell`: a reader is forgotten, in every table
 * `dossier`: what we hold of one reader
 * `keys`: which programs may use the interface for machines
+* `today`, `health`, `queues`: what is to be done at the desk, whether all is well, what waits to be sent
+* `chronicle`, `jobs`: what the clock writes down of itself
+* `storage`: how large the database is, and how much room is left
 * `housekeeping`: what has to be gone after its time
 * `invariants`, `structure`: what must always be true of the database, and whether it is whole
 * `comparisons`: what we write about

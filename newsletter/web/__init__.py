@@ -12,6 +12,9 @@
 * `sitemap`: all pages that anyone may read, for search engines; `metadata`: what each says of itself to machines
 * `listed`: which issues, comparisons and tools those are, and when they changed
 * `postman`: the thread that carries the letters which pages cause
+* `carrier`: the threads that send the issues which somebody at the desk has asked for
+* `bookkeeper`: the thread that counts what takes too long to be counted on a page
+* `porter`: the threads that bring readers in from files which somebody at the desk has uploaded
 * `joining`: the sign-up form, and the button that confirms
 * `box`: the same form in a frame on another site's page
 * `choosing`: a reader's own page, and what they may do on it; `own_page`: what stands there

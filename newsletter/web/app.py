@@ -20,6 +20,7 @@ from newsletter import migrations
 from newsletter.assembly import Assembly, assemble
 from newsletter.web import api, archive, box, choosing, feeds, joining, leaving, moving, sitemap, tools, vote, webhooks
 from newsletter.web.answers import describe
+from newsletter.web.desk import wrong
 from newsletter.web.desk.rooms import open_desk
 from newsletter.web.headers import HEADERS, SecurityHeaders
 from newsletter.web.keys import PRIVATE
@@ -56,12 +57,18 @@ def create_app(assembly: Assembly | None = None, clock: Clock = utc_now) -> Fast
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         site.postman.start()
+        site.carrier.start()
+        site.bookkeeper.start()
         site.intake.start()
         try:
             yield
         finally:
+            site.carrier.end()  # beside the others' end, so that all of them together are in time
+            site.bookkeeper.stop()
+            app.state.porter.stop()
             site.intake.stop()
             site.postman.stop()
+            site.carrier.stop()
             if assembly is None:
                 known.close()
 
@@ -135,6 +142,8 @@ async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if api.concerns(request):
         return api.refusal(error)
+    if wrong.concerns(request):
+        return await wrong.refused(request, error)
     if error.status_code == 405:
         site = site_of(request)
         return notice(
@@ -157,7 +166,9 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 # Where there is nothing, a reader's link may have been meant: the address may hold a key.
-async def _not_found(request: Request, _: Exception) -> Response:
+async def _not_found(request: Request, error: Exception) -> Response:
+    if wrong.concerns(request):
+        return await wrong.refused(request, error)
     site = site_of(request)
     return notice(
         site,
@@ -177,6 +188,8 @@ async def _database_away(request: Request, error: Exception) -> Response:
     log.warning("database error", route=route, error=type(error).__name__)
     if api.concerns(request):
         return api.database_away({"Retry-After": RETRY})
+    if wrong.concerns(request):
+        return wrong.database_away(request, RETRY)
     site = site_of(request)
     return notice(
         site,
@@ -191,6 +204,8 @@ async def _broken(request: Request, _: Exception) -> Response:
     # This answer is made outside of all middleware, and the server logs the error after it.
     if api.concerns(request):
         return api.broken(HEADERS)
+    if wrong.concerns(request):
+        return wrong.broken(request)
     site = site_of(request)
     return notice(
         site,

@@ -21,6 +21,8 @@ from newsletter.assembly import Assembly
 from newsletter.language import ENGLISH, ISSUE, PAGES, Speech, in_templates, speech
 from newsletter.links import Links
 from newsletter.places import TEMPLATES
+from newsletter.web.bookkeeper import Bookkeeper
+from newsletter.web.carrier import Carrier
 from newsletter.web.door import Door
 from newsletter.web.intake import Intake
 from newsletter.web.postman import Postman
@@ -48,6 +50,10 @@ class Site:
     """The style sheet."""
     postman: Postman
     """Carries letters to one person a moment after a page has asked for them; at work while the pages are served."""
+    carrier: Carrier
+    """Sends the issues that somebody at the desk has asked for; at work while the pages are served."""
+    bookkeeper: Bookkeeper
+    """Counts what takes too long to be counted on a page; at work while the pages are served."""
     intake: Intake
     """Writes what the provider posts, and what pages note of themselves."""
     door: Door
@@ -97,7 +103,12 @@ def open_site(assembly: Assembly, clock: Clock) -> Site:
     postman = Postman(assembly, clock)
     intake = Intake(assembly.bare_engine, settings.postmark_stream, clock)
     door = Door(intake)
-    return Site(assembly, clock, assembly.bare_engine, migrations.newest(), templates, style, postman, intake, door)
+    carrier = Carrier(assembly, clock)
+    bookkeeper = Bookkeeper(assembly, clock)
+    newest = migrations.newest()
+    return Site(
+        assembly, clock, assembly.bare_engine, newest, templates, style, postman, carrier, bookkeeper, intake, door
+    )
 
 
 def site_of(request: Request) -> Site:

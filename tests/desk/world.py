@@ -10,7 +10,7 @@ from newsletter.assembly import Assembly
 from newsletter.db import writing
 from newsletter.editors import sessions
 from newsletter.editors.editor import Editor
-from newsletter.web.desk.frame import cookie_name, signer
+from newsletter.web.desk.cookies import cookie_name, signer
 from subscribers.address import parse_address
 from tests.web.world import NOW
 

@@ -8,7 +8,8 @@ const probe = (() => {
   // [red, green, blue, alpha], 0–255 and 0–1, of a computed colour.
   const parts = (colour) => {
     const [red, green, blue, alpha = 1] = colour.match(/[\d.]+/g).map(Number);
-    return [red, green, blue, alpha];
+    const whole = colour.startsWith("color(srgb") ? 255 : 1; // as mixed colours are told
+    return [red * whole, green * whole, blue * whole, alpha];
   };
   const linear = (byte) => (byte / 255 <= 0.04045 ? byte / 255 / 12.92 : ((byte / 255 + 0.055) / 1.055) ** 2.4);
   const luminance = ([red, green, blue]) => 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);

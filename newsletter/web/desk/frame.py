@@ -5,6 +5,7 @@ taken that one of our pages did not show to this very session; what is refused i
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -13,16 +14,18 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from itsdangerous import BadSignature, Signer, URLSafeSerializer, URLSafeTimedSerializer
+from itsdangerous import BadSignature, URLSafeTimedSerializer
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
-from newsletter.db import reading, writing
+from newsletter.db import reading, writing, writing_soon
 from newsletter.editors import log, sessions
 from newsletter.editors.editor import Editor
 from newsletter.editors.sessions import SignedIn
 from newsletter.places import TEMPLATES
-from newsletter.web.desk.trust import REFUSED, came_from_here
+from newsletter.web.desk.cookies import forget_cookie, keys_of, named, secret_of, set_cookie
+from newsletter.web.desk.trust import REFUSED, came_from_here, is_proof, proof
 from newsletter.web.form import Sent, read
 from newsletter.web.keys import PRIVATE
 from newsletter.web.site import Site
@@ -35,6 +38,7 @@ SAID: Final = "desk-said"
 """The cookie that carries what is to be said of an act to the page that follows it."""
 SAID_FOR: Final = 60  # seconds
 LONGEST_SAID: Final = 1_000  # characters
+MOST_OF_A_COOKIE: Final = 3_800  # bytes; a browser drops one of more than 4096 with its name and what it is set with
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -45,6 +49,9 @@ HEADERS: Final = {
     "Referrer-Policy": "same-origin",
     "Content-Security-Policy": POLICY,
     "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 """Of every page of the desk. Scripts are our own files only: none stands in a page."""
 
@@ -101,7 +108,7 @@ class Desk:
     @property
     def csrf(self) -> str:
         """What each form of this session has to bring."""
-        return str(URLSafeSerializer(keys_of(self.site), salt="desk form").dumps(self.signed_in.id))
+        return proof(self.site, self.signed_in.digest)
 
 
 def furnish(site: Site) -> Furniture:
@@ -134,51 +141,30 @@ def furnish(site: Site) -> Furniture:
     return Furniture(templates, files)
 
 
-def keys_of(site: Site) -> list[str]:
-    """The keys that sign cookies and forms, the newest last, as itsdangerous has them."""
-    return list(reversed(site.assembly.tokens.keys))
-
-
-def cookie_name(site: Site) -> str:
-    """What the cookie of a session is called. Behind TLS no other site of our domain can set one of this name."""
-    return "__Host-desk" if is_secure(site) else "desk"
-
-
-def is_secure(site: Site) -> bool:
-    """Whether browsers reach us by TLS."""
-    return site.assembly.settings.base_url.startswith("https://")
-
-
-def signer(site: Site) -> Signer:
-    """Signs the cookie of a session."""
-    return Signer(keys_of(site), salt="desk session", digest_method=sha256)
-
-
-def set_cookie(site: Site, answer: Response, name: str, value: str, seconds: int | None = None) -> None:
-    """Give a browser a cookie that no script reads and no other site's form brings along."""
-    answer.set_cookie(name, value, max_age=seconds, path="/", secure=is_secure(site), httponly=True, samesite="lax")
-
-
 def signed_in(request: Request) -> Desk:
     """Who is asking. Raises NotSignedIn."""
     site: Site = request.app.state.site
     now = site.clock()
-    try:
-        secret = signer(site).unsign(request.cookies.get(cookie_name(site), "")).decode()
-    except (BadSignature, UnicodeError):
-        raise NotSignedIn from None
+    secret = secret_of(request)
+    if not secret:
+        raise NotSignedIn
     with reading(site.engine) as session:
         found = sessions.find(session, secret, now)
     if found is None:
         raise NotSignedIn
-    if now - found[0].seen_at >= sessions.NOTED:
-        with writing(site.engine) as session:
-            used = session.get(SignedIn, found[0].id)
-            if used is not None:
-                used.seen_at = now
-                session.add(used)
-                session.commit()
-    return Desk(request, site, found[1], found[0], now)
+    desk = Desk(request, site, found[1], found[0], now)
+    if now - desk.signed_in.seen_at >= sessions.NOTED:
+        _note_use(desk)
+    request.state.desk = desk  # for the page that says what was wrong, should something be
+    return desk
+
+
+def _note_use(desk: Desk) -> None:
+    """Write down that a session is in use; no page waits for that while others write for long."""
+    assert desk.signed_in.id is not None  # it was read from the database
+    with suppress(OperationalError), writing_soon(desk.site.engine) as session:
+        sessions.note_use(session, desk.signed_in.id, desk.now)
+        session.commit()
 
 
 async def guard(request: Request, desk: Annotated[Desk, Depends(signed_in)]) -> Sent:
@@ -197,11 +183,7 @@ async def guard(request: Request, desk: Annotated[Desk, Depends(signed_in)]) -> 
 
 def check_form(desk: Desk, brought: str) -> None:
     """Raises NotAllowed for a form that was not shown to this session."""
-    try:
-        shown_to = URLSafeSerializer(keys_of(desk.site), salt="desk form").loads(brought)
-    except BadSignature:
-        shown_to = None
-    if shown_to != desk.signed_in.id:
+    if not is_proof(desk.site, desk.signed_in.digest, brought):
         raise NotAllowed(REFUSED)
 
 
@@ -224,37 +206,57 @@ def only(right: str) -> Callable[[Desk], None]:
 
 def page(desk: Desk, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """Fill one of `templates/desk` and answer with it. Templates have `desk`, `said` and `csrf` besides."""
-    said = _said(desk)
+    said = None if is_part(desk.request) else _said(desk)  # a part has no place for it: the next page says it
     furniture: Furniture = desk.request.app.state.furniture
     values = {"desk": desk, "csrf": desk.csrf, "said": said, "is_part": is_part(desk.request), **values}
     answer = HTMLResponse(furniture.templates.get_template(template).render(values), status, HEADERS)
     if said:
-        answer.delete_cookie(SAID, path="/")
+        forget_cookie(desk.site, answer, SAID)
     return answer
+
+
+def outside(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """The same for a page that knows nobody: it stands in front of the door, or says what was wrong."""
+    furniture: Furniture = request.app.state.furniture
+    return HTMLResponse(furniture.templates.get_template(template).render(values), status, HEADERS)
 
 
 def is_part(request: Request) -> bool:
     """Whether htmx asks for a part of a page, to put it in place of another."""
-    return request.headers.get("hx-request") == "true"
+    return request.headers.get("hx-request") == "true" and request.headers.get("hx-boosted") != "true"
 
 
 def back_to(desk: Desk, path: str, said: str = "", *, wrong: bool = False) -> Response:
-    """After an act: to a page of the desk, which says what was done."""
-    answer = RedirectResponse(path, 303, HEADERS)
+    """After an act: to a page of the desk (`/desk/…`), which says what was done."""
+    answer = lead_to(desk.request, path)
     if said:
         tell(desk.site, answer, said, wrong=wrong)
     return answer
 
 
+def lead_to(request: Request, path: str) -> Response:
+    """To another page of the desk (`/desk/…`), below whatever path the public address has."""
+    return RedirectResponse(f"{below(request)}{path}", 303, HEADERS)
+
+
+def below(request: Request) -> str:
+    """The path of the public address, below which all pages are; mostly none."""
+    return str(request.app.state.furniture.templates.globals["base"])
+
+
 def tell(site: Site, answer: Response, said: str, *, wrong: bool = False) -> None:
     """Let the page that follows say something."""
-    words = URLSafeTimedSerializer(keys_of(site), salt="desk said").dumps([said[:LONGEST_SAID], wrong])
+    words = ""
+    most = LONGEST_SAID
+    while not words or len(words) > MOST_OF_A_COOKIE:  # characters that are no ASCII take more room
+        words = str(URLSafeTimedSerializer(keys_of(site), salt="desk said").dumps([said[:most], wrong]))
+        most //= 2
     set_cookie(site, answer, SAID, words, SAID_FOR)
 
 
 def _said(desk: Desk) -> tuple[str, bool] | None:
     try:
-        cookie = desk.request.cookies.get(SAID, "")
+        cookie = desk.request.cookies.get(named(desk.site, SAID), "")
         words, wrong = URLSafeTimedSerializer(keys_of(desk.site), salt="desk said").loads(cookie, SAID_FOR)
     except (BadSignature, ValueError, TypeError):
         return None
@@ -263,12 +265,17 @@ def _said(desk: Desk) -> tuple[str, bool] | None:
 
 def here_or_home(request: Request) -> str:
     """The page of the desk that a form was on, for the way back; the first page where that is not told."""
-    parts = urlsplit(request.headers.get("referer", ""))
-    return local_path(parts.path + (f"?{parts.query}" if parts.query else "")) or HOME
+    try:
+        parts = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return HOME
+    path = parts.path.removeprefix(below(request))
+    return local_path(path + (f"?{parts.query}" if parts.query else "")) or HOME
 
 
 def local_path(wanted: str) -> str | None:
     """A path of the desk that somebody asks to be led to; None for anything that might lead elsewhere."""
     good = wanted.isascii() and wanted.isprintable() and "\\" not in wanted and "//" not in wanted
     inside = wanted == HOME or wanted.startswith((f"{HOME}/", f"{HOME}?"))
-    return wanted if good and inside and ".." not in wanted else None
+    up = ".." in wanted or "%2e" in wanted.lower()  # which browsers take for a dot, too
+    return wanted if good and inside and not up else None

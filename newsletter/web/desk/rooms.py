@@ -1,29 +1,56 @@
-"""Which pages does the desk have? All its routers below `/desk`, its files, and how it answers what it refuses."""
+"""Which pages does the desk have? All its routers below `/desk`, and its files."""
 
 from typing import Final
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.exceptions import HTTPException
 
-from newsletter.web.desk import entrance, overview
-from newsletter.web.desk.frame import (
-    HEADERS,
-    HOME,
-    LOGIN,
-    Furniture,
-    NotAllowed,
-    NotSignedIn,
-    furnish,
-    guard,
-    here_or_home,
-    is_part,
-    tell,
+from newsletter.web.desk import (
+    account,
+    comparisons,
+    diary,
+    entrance,
+    health,
+    history,
+    importing,
+    issues,
+    letters,
+    numbers,
+    overview,
+    preview,
+    progress,
+    reader,
+    readers,
+    send,
+    steer,
+    suppressing,
+    write,
+    wrong,
 )
-from newsletter.web.site import Site, site_of
-from newsletter.weekly import CannotDo
+from newsletter.web.desk.frame import HOME, Furniture, furnish, guard
+from newsletter.web.porter import Porter
+from newsletter.web.site import Site
 
-BEHIND_THE_DOOR: Final = (overview,)
+BEHIND_THE_DOOR: Final = (
+    overview,
+    issues,
+    write,
+    history,
+    send,
+    steer,
+    progress,
+    preview,
+    letters,
+    health,
+    comparisons,
+    numbers,
+    account,
+    diary,
+    readers,
+    importing,
+    suppressing,
+    reader,
+)
 """Modules whose routes only those reach who are signed in. Their `router` knows no prefix: paths begin after /desk."""
 
 KINDS: Final = {"css": "text/css", "js": "text/javascript"}
@@ -39,9 +66,10 @@ def open_desk(app: FastAPI, site: Site) -> None:
     app.include_router(entrance.router, prefix=HOME, include_in_schema=False)
     for part in BEHIND_THE_DOOR:
         app.include_router(part.router, prefix=HOME, include_in_schema=False, dependencies=[Depends(guard)])
-    app.add_exception_handler(NotSignedIn, _sign_in_first)
-    app.add_exception_handler(NotAllowed, _not_allowed)
-    app.add_exception_handler(CannotDo, _cannot_do)
+    for room in (importing, comparisons):
+        app.include_router(room.uploads, prefix=HOME, include_in_schema=False)  # with a guard of its own
+    app.state.porter = Porter(site.engine, site.clock)
+    wrong.open_handlers(app)
 
 
 @files.get("/files/{name}")
@@ -49,32 +77,6 @@ def file(request: Request, name: str) -> Response:
     """The style sheet and the scripts; pages name them with their versions."""
     furniture: Furniture = request.app.state.furniture
     if name not in furniture.files:
-        raise NotSignedIn  # nobody is told what there is
+        raise HTTPException(404)
     content, _ = furniture.files[name]
     return Response(content, media_type=KINDS[name.rpartition(".")[2]], headers={"Cache-Control": FOREVER})
-
-
-async def _sign_in_first(request: Request, _: Exception) -> Response:
-    wanted = request.url.path if request.method in ("GET", "HEAD") else HOME
-    way_in = LOGIN if wanted == HOME else f"{LOGIN}?next={quote(wanted, safe='/')}"
-    if is_part(request):
-        return Response(status_code=204, headers={**HEADERS, "HX-Redirect": LOGIN})
-    return RedirectResponse(way_in, 303, HEADERS)
-
-
-async def _not_allowed(request: Request, error: Exception) -> Response:
-    furniture: Furniture = request.app.state.furniture
-    text = furniture.templates.get_template("refused.html").render(why=str(error), back=here_or_home(request))
-    return HTMLResponse(text, 403, HEADERS)
-
-
-async def _cannot_do(request: Request, error: Exception) -> Response:
-    if not request.url.path.startswith(f"{HOME}/"):
-        raise error
-    if is_part(request):  # what htmx would put into the page is not there: the page is loaded anew, and says why
-        part = Response(status_code=204, headers={**HEADERS, "HX-Refresh": "true"})
-        tell(site_of(request), part, str(error), wrong=True)
-        return part
-    answer = RedirectResponse(here_or_home(request), 303, HEADERS)
-    tell(site_of(request), answer, str(error), wrong=True)
-    return answer
