@@ -61,9 +61,10 @@ schema: $(INSTALLED) ## write docs/comparison.schema.json anew
 golden: $(INSTALLED) ## write the golden letters of the tests anew; look at the diff before committing
 	UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/rendering
 
-pictures: $(INSTALLED) ## take the pictures of letters anew, of the tests and of the documents; look at them before committing
+pictures: $(INSTALLED) ## take the pictures of letters and of the desk anew, of the tests and of the documents; look at them before committing
 	UPDATE_PICTURES=1 $(BIN)/python -m pytest -q tests/gates/test_pictures.py
 	$(BIN)/python -m tests.gates.album
+	$(BIN)/python -m tests.desk.album
 
 words: $(INSTALLED) ## bring the catalogs up to the words in code and templates; one only with DOMAIN=issue, notes or pages
 	for domain in $(or $(DOMAIN),issue notes pages); do \
