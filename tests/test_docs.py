@@ -271,3 +271,16 @@ def test_files_that_are_named_exist(document: Path) -> None:
     named = re.findall(r"`((?:newsletter|subscribers|templates|tests|docs|migrations)/[\w./-]*\w(?:\.\w+|/))`", text)
     missing = [name for name in named if not (ROOT / name).exists() and not name.endswith("/yours.py")]
     assert not missing
+
+
+def test_each_attack_that_is_written_down_has_tests_that_exist() -> None:
+    """What is tried has a paragraph that begins in bold, and the tests that try it are the list below it."""
+    told = (ROOT / "docs" / "security.md").read_text(encoding="utf-8").partition("## What is left to you")[0]
+    attacks = re.split(r"^\*\*(.+?)\*\*", told, flags=re.MULTILINE)
+    assert len(attacks) > 2 * 12
+    for name, text in zip(attacks[1::2], attacks[2::2], strict=True):
+        named = re.findall(r"^\* `(tests/[\w/]+\.py)::(test_\w+)`$", text, re.MULTILINE)
+        assert named, name
+        assert len(named) == text.count("::"), name
+        for file, test in named:
+            assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), f"{name} {file}::{test}"

@@ -126,7 +126,7 @@ def test_on_postgresql_the_dead_rows_are_vacuumed(postgresql_engine: Engine) -> 
     vacuumed = "SELECT relname FROM pg_stat_user_tables WHERE vacuum_count > 0"
     with reading(postgresql_engine) as session:
         names = {name for (name,) in session.connection().exec_driver_sql(vacuumed)}
-    assert names == set(Table.metadata.tables)
+    assert names >= set(Table.metadata.tables)
 
 
 def test_a_database_that_cannot_be_tidied_now_is_no_error() -> None:
