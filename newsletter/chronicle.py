@@ -90,13 +90,13 @@ class Notes:
 
 
 def of_sends(outcomes: Iterable[Outcome]) -> list[Did]:
-    """What is worth telling of issues that were looked at: that one was sent, or is held; not that one goes on."""
+    """What is worth telling of issues that were looked at: that one was sent, or held just now; not what goes on."""
     found = []
     for outcome in outcomes:
         if outcome.state == issues.SENT and outcome.sent:
             books = outcome.sent.accounting
             found.append(Did("sent the issue", outcome.week, f"{books.accepted} of {books.audience} were taken"))
-        elif outcome.state == issues.HELD:
+        elif outcome.state == issues.HELD and (outcome.sent or (outcome.note or "").startswith("held: ")):
             why = outcome.note or (outcome.sent.needs_editor if outcome.sent else None) or ""
             found.append(Did("held the issue", outcome.week, spoken(unnamed(why.removeprefix("held: "))) or None))
     return found

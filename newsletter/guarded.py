@@ -24,12 +24,13 @@ Found = tuple[str, int]
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _INSIDE: Final = tuple(
     # What carries an IPv4 address (mapped and translated ones, 6to4, Teredo, NAT64 for local use), what sites once had,
-    # and blocks of special use of which Python's versions think differently.
+    # blocks of special use of which Python's versions think differently, and an address at which Azure's machines ask
+    # their host, as if it were of the internet.
     map(
         ip_network,
         (
             *("::/64", "2002::/16", "2001::/23", "64:ff9b:1::/48", "fec0::/10", "100::/64", "3fff::/20", "5f00::/16"),
-            *("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24"),
+            *("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32"),
         ),
     )
 )

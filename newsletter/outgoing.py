@@ -278,13 +278,13 @@ def _way_on(issue: Issue) -> str:
 
 
 def _approve_unseen(engine: Engine, rules: Rules, week: Week, now: datetime) -> None:
-    """Approve a draft as it stands, whatever an editor may have looked at before. Raises CannotDo."""
+    """Approve a draft as it stands whose time has come, whatever an editor looked at before. Raises CannotDo."""
     with reading(engine) as session:
         if require(session, week).state == issues.DRAFT:
             look_over(session, rules, week)
     with writing(engine) as session:
         issue = require(session, week)
-        if issue.state == issues.DRAFT and rules.approval == "automatic":
+        if issue.state == issues.DRAFT and rules.approval == "automatic" and issue.send_at <= now:
             issue.previewed_digest = None
             approve(session, rules, week, now)
             session.commit()

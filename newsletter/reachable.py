@@ -21,7 +21,7 @@ from urllib.parse import urljoin
 from newsletter import guarded
 from newsletter.delivery.deadline import Deadline
 from newsletter.delivery.provider import spoken
-from newsletter.guarded import Found, Line, Refused, Target, look_up, quoted, target_of
+from newsletter.guarded import LONGEST, Found, Line, Refused, Target, look_up, quoted, target_of
 
 OK: Final = "ok"
 MOVED: Final = "redirects"
@@ -126,7 +126,8 @@ class _Asked:
                     return Answer(self._url, DEAD, f"more than {MOST_HOPS} redirects")
                 url = urljoin(url, quoted(location.encode("latin-1", "replace").decode("utf-8", "replace")))
         except Refused as error:
-            return Answer(self._url, REFUSED, str(error), url if hops else "")
+            # It is kept, and shown: of what is refused for its length, no more than of what is not.
+            return Answer(self._url, REFUSED, str(error), url[:LONGEST] if hops else "")
         except (OSError, http.client.HTTPException, ValueError) as error:
             return Answer(self._url, DEAD, _said(error), url if hops else "")
 

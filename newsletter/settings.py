@@ -152,7 +152,7 @@ class Settings(BaseSettings):
         parts = urlsplit(value)
         if not _is_web(value) or parts.query or parts.fragment:
             raise ValueError("wants an address like https://verdicts.example.com")
-        return value.rstrip("/")
+        return parts.geturl().rstrip("/")  # with its scheme in small letters: cookies are `Secure` by it
 
     @field_validator("postmark_api_url")
     @classmethod

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from newsletter.guarded import is_public
+from newsletter.guarded import LONGEST, is_public
 from newsletter.reachable import DEAD, MOVED, OK, REFUSED, UNSAFE, UNSURE, Answer, Checker
 from tests.delivery.providers.certificate import OwnCertificate, own_certificate
 
@@ -145,7 +145,16 @@ def test_nothing_but_the_question_is_sent(elsewhere: Callable[..., Elsewhere], m
 @pytest.mark.parametrize(
     "address",
     [
-        *("127.0.0.1", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.64.0.1"),
+        *(
+            "127.0.0.1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.0.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "168.63.129.16",
+        ),
         *("192.0.0.1", "192.0.2.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "192.88.99.1"),
         *(
             "::",
@@ -216,6 +225,14 @@ def test_a_redirect_leads_nobody_inside(elsewhere: Callable[..., Elsewhere], loc
     (answer,) = checker(server, resolve=resolve).check([f"http://outside.example:{server.port}/"])
     assert answer.verdict == REFUSED
     assert len(server.asked) == 1
+
+
+def test_of_a_redirect_without_an_end_little_is_kept(elsewhere: Callable[..., Elsewhere]) -> None:
+    server = elsewhere(lambda *_: said("302 Found", f"Location: https://evil.example/{'x' * 60_000}"))
+    (answer,) = checker(server).check([f"http://outside.example:{server.port}/"])
+    assert answer.verdict == REFUSED
+    assert answer.leads_to.startswith("https://evil.example/x")
+    assert len(answer.leads_to) == LONGEST
 
 
 def test_a_name_that_means_something_else_a_moment_later_changes_nothing(

@@ -76,6 +76,7 @@ def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) ->
         ("MAX_LATENESS", "2d", "max_lateness", timedelta(days=2)),
         ("PROVIDER_TIMEOUT", "1.5 m", "provider_timeout", timedelta(seconds=90)),
         ("BASE_URL", "https://verdicts.example.com/letters/", "base_url", "https://verdicts.example.com/letters"),
+        ("BASE_URL", "HTTPS://verdicts.example.com/", "base_url", "https://verdicts.example.com"),
         ("FROM", '"Weekly, the" <a@b.example>', "from_", '"Weekly, the" <a@b.example>'),
         ("APPROVAL", "automatic", "approval", "automatic"),
         ("RATE_LIMIT", "0.5", "rate_limit", 0.5),

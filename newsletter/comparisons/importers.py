@@ -22,7 +22,7 @@ from sqlmodel import Session
 from newsletter.comparisons.comparison import Imported, save
 from newsletter.comparisons.complaints import in_one_line
 from newsletter.comparisons.page import PageError, parse_page
-from newsletter.comparisons.record import Comparison
+from newsletter.comparisons.record import Comparison, in_utc
 
 SUFFIXES = (".txt", ".json", ".jsonl")
 MAX_SIZE = 10 * 1024 * 1024  # bytes in a file
@@ -143,10 +143,11 @@ def read_text(text: str, suffix: str, published_at: datetime | None) -> list[Com
         records = [_record(item, line, place) for item, line, place in items]
     if published_at is None:
         return records
-    return [
-        record if record.published_at else record.model_copy(update={"published_at": published_at})
-        for record in records
-    ]
+    try:
+        moment = in_utc(published_at)
+    except ValueError as error:
+        raise ImportFileError(None, f"the date that was given for it {error}") from None
+    return [record if record.published_at else record.model_copy(update={"published_at": moment}) for record in records]
 
 
 def suffix_of(text: str) -> str:

@@ -31,6 +31,9 @@ MAX_LINE = 300  # characters
 MAX_TEXT = 20_000  # characters
 MAX_SLUG = 120  # characters
 
+_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+"""Between these every zone has a date: none is a day from UTC."""
+
 # Spelled for JavaScript, Rust and Python alike, since they are published in the JSON Schema.
 _NOT_IN_TEXT = r"\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F"
 _NOT_IN_LINE = r"\x00-\x08\x0A-\x1F\x7F-\x9F\u2028\u2029"
@@ -68,11 +71,11 @@ def _is_date_text(value: object) -> object:
     raise ValueError("must be a date and time with an offset, like 2026-11-18T09:00:00Z")
 
 
-def _in_utc(value: datetime) -> datetime:
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("is out of reach: years go from 1 to 9999") from None
+def in_utc(value: datetime) -> datetime:
+    """The same moment in UTC. Raises ValueError for one that pages could not name in the newsletter's zone."""
+    if not _FIRST < value < _LAST:
+        raise ValueError("is out of reach: years go from 1 to 9999")
+    return value.astimezone(UTC)
 
 
 def _whole(value: object) -> object:
@@ -101,7 +104,7 @@ Verdict = Literal["ship", "skip"]
 Instant = Annotated[
     AwareDatetime,
     BeforeValidator(_is_date_text),
-    AfterValidator(_in_utc),
+    AfterValidator(in_utc),
     Field(json_schema_extra={"pattern": _DATE_PATTERN}),
 ]
 WebAddress = Annotated[HttpUrl, Field(json_schema_extra={"pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"})]

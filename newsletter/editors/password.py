@@ -18,6 +18,8 @@ MOST: Final = 200  # characters; more would only be work
 AT_ONCE: Final = 2
 """How many hashes are made at the same time in one process: each takes 64 MiB, and both cores of a small machine."""
 PATIENCE: Final = 5.0  # seconds that somebody waits for their turn
+MOST_WAITING: Final = 8
+"""How many wait for their turn in one process: each holds one of the few threads in which all pages are answered."""
 
 FEWEST_OF_ITS_OWN: Final = 6
 """How many characters have to be left of a password once what anybody would try first is taken out of it."""
@@ -35,6 +37,7 @@ _NOBODYS: Final = "$argon2id$v={0.version}$m={0.memory_cost},t={0.time_cost},p={
 """A hash that no password has: what is looked at where there is no account."""
 
 _turns = threading.BoundedSemaphore(AT_ONCE)
+_places = threading.BoundedSemaphore(AT_ONCE + MOST_WAITING)
 
 
 class Busy(Exception):  # noqa: N818  the name says what happened
@@ -109,8 +112,12 @@ class _Turn:
     """One of the few that may hash just now."""
 
     def __enter__(self) -> None:
+        if not _places.acquire(blocking=False):
+            raise Busy
         if not _turns.acquire(timeout=PATIENCE):
+            _places.release()
             raise Busy
 
     def __exit__(self, *_: object) -> None:
         _turns.release()
+        _places.release()

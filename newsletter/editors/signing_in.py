@@ -68,12 +68,18 @@ class NotIn:
 
 
 def sign_in(
-    engine: Engine, typed: Typed, whence: Whence, now: datetime, *, known_as: int | None = None, before: str = ""
+    engine: Engine,
+    typed: Typed,
+    whence: Whence,
+    now: datetime,
+    *,
+    known_as: tuple[int, str] | None = None,
+    before: str = "",
 ) -> CameIn | TooOften | NotIn:
     """Try to sign somebody in, in transactions of its own; no hash is made while one is open.
 
-    `known_as`: the account that this browser was in before. `before`: the secret of a session that it still has; it
-    ends. Raises `password.Busy`.
+    `known_as`: the account that this browser was in before, and what tells it from other browsers. `before`: the secret
+    of a session that it still has; it ends. Raises `password.Busy`.
     """
     address = readable(typed.address)
     key = address.key if address else ""
@@ -84,11 +90,10 @@ def sign_in(
             network_of(one) for one in session.exec(select(SignedIn.network).where(SignedIn.editor_id == number))
         ]
     network = network_of(whence.network)
-    at_home = known_as == number or (network is not None and network in networks)
+    browser = f"{number} {known_as[1]}" if known_as is not None and known_as[0] == number else None
+    at_home = browser is not None or (network is not None and network in networks)
     with writing(engine) as session:
-        wait = _too_often(
-            session, key or typed.address, network, known_as if known_as == number else None, at_home, now
-        )
+        wait = _too_often(session, key or typed.address, network, browser, at_home, now)
         session.commit()  # an attempt counts whatever becomes of it
     if wait is not None:
         return TooOften(wait)
@@ -123,13 +128,11 @@ def open_session(session: Session, editor: Editor, whence: Whence, now: datetime
 
 
 def _too_often(
-    session: Session, account: str, network: str | None, known_as: int | None, at_home: bool, now: datetime
+    session: Session, account: str, network: str | None, browser: str | None, at_home: bool, now: datetime
 ) -> timedelta | None:
     """Count an attempt; how long to wait where it is one too many."""
-    if known_as is not None:  # this very browser was in this very account: others cannot use its attempts up
-        return (
-            None if limits.take(session, "browsers at the desk", str(known_as), MOST_AT_AN_ACCOUNT, PER, now) else PER
-        )
+    if browser is not None:  # this very browser was in this very account: others cannot use its attempts up
+        return None if limits.take(session, "browsers at the desk", browser, MOST_AT_AN_ACCOUNT, PER, now) else PER
     where = network or "unknown"
     if not limits.take(session, "networks at the desk", where, MOST_OF_A_NETWORK, PER, now):
         return PER

@@ -8,17 +8,22 @@ a doubt need not wait until another issue is out.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter import asking, outgoing, weekly
 from newsletter.asking import Decided, Decision
 from newsletter.assembly import Assembly
-from newsletter.db import reading
+from newsletter.chronicle import Did, of_sends
+from newsletter.db import reading, writing
+from newsletter.delivery.ledger import unnamed
+from newsletter.delivery.provider import spoken
+from newsletter.editors import log as diary
 from newsletter.issues import issue as issues
 from newsletter.issues.week import Week
 from newsletter.outgoing import Outcome, Run
@@ -159,6 +164,7 @@ class Carrier:
             issue = weekly.require(session, Week.parse(week))
         waits = issue.state in (issues.APPROVED, issues.SCHEDULED) and issue.send_at <= self._clock()
         again = waits or issue.state == issues.SENDING
+        self._note(of_sends([outcome]))
         words, wrong = _of_outcome(outcome)
         if issue.state == issues.SENT:
             with self._news:
@@ -167,9 +173,20 @@ class Carrier:
             self._say(week, words, wrong=wrong)
         return again
 
+    def _note(self, done: Sequence[Did]) -> None:
+        """Write into the log what came of it, as the clock does of its own sends; no send is worse if that fails."""
+        try:
+            if done:
+                with writing(self._assembly.bare_engine) as session:
+                    for each in done:
+                        diary.write(session, self._clock(), None, each.what, week=each.week, detail=each.detail)
+                    session.commit()
+        except SQLAlchemyError as error:
+            log.warning("could not write down what was done", week=done[0].week, error=type(error).__name__)
+
     def _ask_all(self) -> None:
         while (question := self._next_to_ask()) is not None:
-            week = question.week
+            week, is_done = question.week, False
             try:
                 decided = asking.decide(
                     self._assembly.bare_engine,
@@ -186,11 +203,15 @@ class Carrier:
                 self._say(week, f"the provider could not be asked: {_in_a_line(error)}", wrong=True)
                 log.error("a provider could not be asked", week=week, reason=_in_a_line(error))  # noqa: TRY400
             else:
+                is_done = bool(decided.resent or decided.given_up)
                 words, wrong = _of_decision(decided)
                 self._say(week, words, wrong=wrong)
                 if decided.state == issues.SENDING:
                     self._go_on(week)
             finally:
+                if question.decision and (word := self.word(week)):
+                    what = "did what was decided" if is_done else "left them in doubt"
+                    self._note([Did(what, week, spoken(unnamed(word.text)))])
                 with self._news:
                     self._at[ASKING].discard(week)
 

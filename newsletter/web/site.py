@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -73,17 +74,22 @@ class Site:
         return speech(self.say.code, ISSUE)
 
 
-def open_site(assembly: Assembly, clock: Clock) -> Site:
-    """Make ready what all requests share. No connection is made yet."""
-    style = assembly.rules.masthead.theme.style() + (FOLDER / "style.css").read_text(encoding="utf-8")
-    templates = Environment(
-        loader=FileSystemLoader(FOLDER),
+def environment(folder: Path) -> Environment:
+    """Templates of a folder, by the rules of all pages; `auto_reload` is off, as they are read once."""
+    return Environment(
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
     )
+
+
+def open_site(assembly: Assembly, clock: Clock) -> Site:
+    """Make ready what all requests share. No connection is made yet."""
+    style = assembly.rules.masthead.theme.style() + (FOLDER / "style.css").read_text(encoding="utf-8")
+    templates = environment(FOLDER)
     templates.filters.update(bdi=bdi, in_language=in_language)
     settings = assembly.settings
     # Pages link to each other by path, so that they also work at an address other than the public one; a path in

@@ -30,7 +30,8 @@ SHEETS: Final = {
     "comparisons": ("comparisons", "comparisons-none", "comparison", "import-comparisons"),
     "numbers": ("numbers", "numbers-sent", "numbers-sending"),
     "readers": ("readers", "readers-suppressed", "readers-import", "reader-busy", "reader-editor", "reader-left"),
-    "other-readers": ("reader-pending", "reader-paused", "reader-suppressed", "reader-erased", "reader-long"),
+    "other-readers": ("reader-pending", "reader-paused", "reader-suppressed", "reader-erased", "reader-long",
+                      "readers-brought"),
     "empty": ("today-empty", "issues-empty", "comparisons-empty", "numbers-empty", "readers-empty", "health-empty",
               "log-empty", "not-there", "not-there-issue"),
 }  # fmt: skip

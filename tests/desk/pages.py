@@ -45,11 +45,6 @@ LEFT_OUT: Final = {
 }
 """Routes that answer with no page of their own -> what they are."""
 
-LATER: Final = {
-    "/desk/readers/import/{key}": "only while a file waits to be brought in: a test of bringing in looks at it",
-}
-"""Pages that are there only after something was sent -> who looks at them."""
-
 
 def empty_pages() -> list[Shown]:
     """Those of a newsletter in which nothing has happened yet, and where it is not as it should be."""
@@ -64,8 +59,11 @@ def empty_pages() -> list[Shown]:
     ]
 
 
-def pages(found: dict[str, int], invitation: str) -> list[Shown]:
-    """Those of `busy.fill`; `invitation` is a token that is open, `found` what `fill` has said."""
+def pages(found: dict[str, int], invitation: str, brought: str) -> list[Shown]:
+    """Those of `busy.fill`, which has said `found`.
+
+    `invitation` is a token that is open, `brought` the path of a file of readers that waits to be imported.
+    """
     in_states = {
         "draft": busy.DRAFT, "approved": busy.APPROVED, "scheduled": busy.SCHEDULED, "paused": busy.PAUSED_ISSUE,
         "held": busy.HELD, "sending": busy.SENDING, "cancelled": busy.CANCELLED, "sent": busy.SENT[-1],
@@ -103,6 +101,7 @@ def pages(found: dict[str, int], invitation: str) -> list[Shown]:
         Shown("/desk/readers", "readers", "/desk/readers"),
         Shown("/desk/readers", "readers-suppressed", "/desk/readers?status=suppressed"),
         Shown("/desk/readers/import", "readers-import", "/desk/readers/import"),
+        Shown("/desk/readers/import/{key}", "readers-brought", brought),
         *(Shown(number, f"reader-{name}", path) for name, path in readers.items()),
         Shown(number, "reader-editor", readers["busy"], EDITOR),
         Shown("/desk/health", "health", "/desk/health"),

@@ -1,5 +1,6 @@
 """The store at the desk: what is in it, and bringing more in."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -204,3 +205,20 @@ def test_a_file_that_is_too_large_is_not_read(editor: At) -> None:
     answer = editor.post(f"{IMPORT}/file/store", files={"file": ("all.txt", b"x" * (2 * 1024 * 1024 + 1))})
     assert answer.status_code == 413
     assert "larger than 2 MB" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("zone", "at"), [("Europe/Berlin", "9999-12-31T23:59:59Z"), ("America/New_York", "0001-01-01T00:00:00Z")]
+)
+def test_a_date_that_has_no_name_in_our_zone_is_refused_and_no_page_breaks(
+    new_database: Callable[[str], str], make_assembly: MakeAssembly, zone: str, at: str
+) -> None:
+    assembly = make_assembly(database_url=new_database("sqlite"), timezone=zone)
+    somebody = sign_in(assembly, browser(assembly), "editor")
+    dated = json.dumps(json.loads(lines(a_comparison())) | {"published_at": at})
+    undated = json.dumps(json.loads(lines(a_comparison())) | {"published_at": None})
+    for typed in ({"text": dated}, {"text": undated, "published_at": at}):
+        answer = somebody.post(IMPORT, {**typed, "kind": ".jsonl", "do": "store"})
+        assert answer.status_code == 422
+    assert stored(assembly) == []
+    assert somebody.get("/desk/comparisons")

@@ -1,9 +1,10 @@
 """The door: who comes in, who does not, what either of them is told, and how often one may try."""
 
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import argon2
@@ -186,3 +187,35 @@ def test_who_guesses_from_everywhere_is_stopped_and_keeps_nobody_out_of_where_th
     same_browser = door(assembly, "203.0.113.201")
     same_browser.client.cookies.update(home.client.cookies)
     assert same_browser.tries().status_code == 303
+
+
+def test_who_guesses_in_one_browser_of_an_account_uses_up_nothing_of_another(assembly: Assembly) -> None:
+    an_account(assembly)
+    lost, kept = door(assembly, "192.0.2.1"), door(assembly, "203.0.113.9")
+    for one in (lost, kept):
+        assert one.tries().status_code == 303
+        one.clock.on(minutes=1)
+        one.client.cookies.delete(cookie_name(one.client.app.state.site))  # type: ignore[attr-defined]
+    for _ in range(signing_in.MOST_AT_AN_ACCOUNT):
+        assert lost.tries(password="wrong wrong wrong").status_code == 422
+    assert lost.tries().status_code == 429
+    assert kept.tries().status_code == 303
+
+
+def test_whoever_floods_the_door_holds_few_of_the_threads_that_answer_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(password, "PATIENCE", 1.0)
+
+    def attempt(_: int) -> float:
+        begun = time.monotonic()
+        with pytest.raises(password.Busy):
+            password.is_right(None, PASSWORD)
+        return time.monotonic() - begun
+
+    with ExitStack() as stack:
+        for _ in range(password.AT_ONCE):  # others are being looked at, and it takes long
+            stack.enter_context(password._Turn())
+        many = 3 * password.MOST_WAITING
+        with ThreadPoolExecutor(many) as threads:
+            waited = list(threads.map(attempt, range(many)))
+    assert sum(seconds >= password.PATIENCE for seconds in waited) == password.MOST_WAITING
+    assert not password.is_right(None, PASSWORD), "all places are free again"

@@ -174,13 +174,15 @@ def test_who_types_how_many_readers_there_are_sends_it_now_whoever_carries_it(
     approve(assembly)
     assert f"<strong>{READERS}</strong> readers" in publisher.get(PAGE)
     for typed in ("7", "", "all", "８"):
-        answer = publisher.post(do("send"), {"readers": typed})
+        answer = publisher.post(do("send"), form_of(publisher.get(PAGE), "send") | {"readers": typed})
         assert answer.status_code == 422
         assert f"would go to {READERS} readers now" in answer.text
         assert f'value="{typed}"' in answer.text
         assert issue_of(assembly).state == issues.APPROVED
 
-    assert f"goes out now to {READERS} readers" in publisher.does(do("send"), {"readers": f" {READERS} "})
+    assert f"goes out now to {READERS} readers" in publisher.does(
+        do("send"), form_of(publisher.get(PAGE), "send") | {"readers": f" {READERS} "}
+    )
     assert (issue_of(assembly).state, issue_of(assembly).send_at) == (issues.SCHEDULED, NOW)
     assert publisher.client.app.state.site.carrier.doing("2026-W47") == SENDING  # type: ignore[attr-defined]
     # The carrier is not at work here, as in a process that was killed right then: any clock goes on with it.

@@ -13,7 +13,7 @@ from newsletter.editors.editor import EDITOR
 from newsletter.issues import issue as issues
 from newsletter.web.carrier import ASKING, SENDING
 from newsletter.web.desk.progress import SLIVER, WHOLE, WORDS, segments
-from tests.desk.under_way import PAGE, acts_of, assembly, begun, do, issue_of
+from tests.desk.under_way import PAGE, acts_of, assembly, begun, do, form_of, issue_of
 from tests.desk.world import At
 from tests.web.world import Parsed
 
@@ -82,7 +82,7 @@ def test_who_types_the_week_calls_an_issue_off(assembly: Assembly, publisher: At
     assert "Type 2026-W47 to call it off" in answer.text
     assert issue_of(assembly).state == before
 
-    assert said in publisher.does(do("cancel"), {"week": "2026-w47"})
+    assert said in publisher.does(do("cancel"), form_of(publisher.get(PAGE), "cancel") | {"week": "2026-w47"})
     assert issue_of(assembly).state == issues.CANCELLED
     assert acts_of(assembly)[0] == "called it off"
 

@@ -64,7 +64,7 @@ def written_by(assembly: Assembly, editor_id: int) -> None:
 
 def form_of(page: str, act: str) -> dict[str, str]:
     """The hidden fields of the form that does something."""
-    form = re.search(rf'<form[^>]*action="/desk/issues/2026-W47/{act}".*?</form>', page, re.DOTALL)
+    form = re.search(rf'<form[^>]*method="post" action="/desk/issues/2026-W47/{act}".*?</form>', page, re.DOTALL)
     assert form, act
     return {
         html.unescape(name): html.unescape(value)

@@ -18,9 +18,12 @@ from newsletter.settings import load
 from newsletter.web.app import create_app
 from tests.desk import busy, pages
 from tests.desk.pages import STRANGER, Shown
-from tests.desk.world import sign_in
+from tests.desk.world import At, sign_in
 from tests.web.serving import serving
 from tests.web.world import NOW
+
+READERS = b"email,name\nnew@example.com,New\nsuppressed@example.com,Who complained\nno address,X\n"
+PATIENCE = 20.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,22 @@ def visiting(database_url: str, folder: Path, *, filled: bool) -> Iterator[Visit
             with writing(assembly.engine) as session:
                 _, invitation = accounts.add(session, "nora@example.com", "Nora New", EDITOR, NOW)
                 session.commit()
-            shown = pages.pages(found, invitation)
+            shown = pages.pages(found, invitation, _bring(at[PUBLISHER]))
         with serving(app) as port:
             url = f"http://127.0.0.1:{port}"
             cookies: dict[str, list[Any]] = {STRANGER: []}
             for who, client in clients.items():
                 cookies[who] = [{"name": name, "value": value, "url": url} for name, value in client.cookies.items()]
             yield Visit(app, url, shown, cookies)
+        app.state.porter.stop()
     finally:
         assembly.close()
+
+
+def _bring(publisher: At) -> str:
+    """Bring a file of readers in as far as the look at what would happen; the path of that page."""
+    answer = publisher.post("/desk/readers/import", files={"file": ("readers.csv", READERS)})
+    path = str(answer.headers["location"])
+    porter = publisher.client.app.state.porter  # type: ignore[attr-defined]
+    assert porter.find(path.rpartition("/")[2], publisher.editor_id).settled.wait(PATIENCE)
+    return path

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from newsletter import steering, weekly
+from newsletter import approving, steering, weekly
 from newsletter.asking import Decision
 from newsletter.assembly import Assembly
 from newsletter.db import reading, writing
 from newsletter.delivery import doubts, ledger
 from newsletter.delivery.sender_lock import enter
+from newsletter.editors.log import newest
 from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue
 from newsletter.sandbox.server import Sandbox
@@ -70,6 +71,12 @@ def issue_of(assembly: Assembly) -> Issue:
         return weekly.require(session, WEEK)
 
 
+def told(assembly: Assembly) -> list[tuple[str, str | None]]:
+    """What the desk's log has of the issue, the newest first."""
+    with reading(assembly.engine) as session:
+        return [(entry.act, entry.detail) for entry in newest(session, week=W)]
+
+
 def in_state(assembly: Assembly, state: str) -> Callable[[], bool]:
     return lambda: issue_of(assembly).state == state
 
@@ -87,6 +94,7 @@ def test_what_was_asked_for_is_sent_to_everybody_once(
             assert time.monotonic() - begun < 0.1
             wait_for(lambda: carrier.doing(W) is None)
             assert carrier.word(W) is None
+        assert told(assembly) == [("sent the issue", f"{READERS} of {READERS} were taken")]
         assert_everybody_has_it_once(assembly, sandbox, READERS)
     assert threads() == []
 
@@ -142,6 +150,20 @@ def test_a_trouble_is_said_and_tried_again(new_database: Callable[[str], str], m
         assert not any("@example.com" in str(entry) or "sandbox-token" in str(entry) for entry in logs)
 
 
+def test_one_that_it_holds_is_in_the_log_once(new_database: Callable[[str], str], sandbox: Sandbox) -> None:
+    with closing(due(new_database("sqlite"), sandbox.url)) as assembly, running(assembly) as carrier:
+        with writing(assembly.engine) as session:  # changed since it was approved
+            weekly.require(session, WEEK).own_subject = "Another subject"
+            session.commit()
+        for _ in range(2):
+            carrier.send(W)
+            wait_for(lambda: carrier.doing(W) is None)
+        assert issue_of(assembly).state == issues.HELD
+        ((act, why),) = told(assembly)
+        assert act == "held the issue"
+        assert "has changed since it was approved" in (why or "")
+
+
 @pytest.mark.parametrize("what", ["later", "unapproved", "called off", "nothing"])
 def test_what_is_not_due_any_more_is_not_sent(new_database: Callable[[str], str], sandbox: Sandbox, what: str) -> None:
     with closing(due(new_database("sqlite"), sandbox.url)) as assembly, running(assembly) as carrier:
@@ -158,6 +180,20 @@ def test_what_is_not_due_any_more_is_not_sent(new_database: Callable[[str], str]
         wait_for(lambda: carrier.doing("2026-W30" if what == "nothing" else W) is None)
         assert copies(sandbox) == Counter()
         assert carrier.word("2026-W30" if what == "nothing" else W)
+
+
+def test_where_nobody_has_to_approve_a_draft_is_not_approved_before_its_time(
+    new_database: Callable[[str], str], sandbox: Sandbox
+) -> None:
+    made = due(new_database("sqlite"), sandbox.url, approval="automatic")
+    with closing(made) as assembly, running(assembly) as carrier:
+        with writing(assembly.engine) as session:  # just when it was to be sent, it was taken back
+            approving.unapprove(session, WEEK)
+            weekly.schedule(session, WEEK, now() + timedelta(days=1), now())
+            session.commit()
+        carrier.send(W)
+        wait_for(lambda: carrier.doing(W) is None)
+        assert issue_of(assembly).state == issues.DRAFT
 
 
 @pytest.mark.parametrize(
@@ -194,9 +230,11 @@ def test_what_asking_does_not_settle_is_done_as_a_publisher_says_of_the_batches_
         assert word is not None
         assert f"{doubtful} are still in doubt" in word.text
         assert issue_of(assembly).state == issues.HELD
+        assert [act for act, _ in told(assembly)] == ["left them in doubt", "held the issue"]
 
         carrier.ask(Question(W, decision, frozenset(said)))
         wait_for(in_state(assembly, state))
+        wait_for(lambda: any(act == "did what was decided" for act, _ in told(assembly)))
         assert Counter(copies(sandbox).values()) == Counter(
             {1: READERS - doubtful, copies_of_some: doubtful} if copies_of_some > 1 else {1: READERS}
         )

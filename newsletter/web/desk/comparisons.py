@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from newsletter.comparisons import comparison, importers, shelf
 from newsletter.comparisons.importers import Report
-from newsletter.comparisons.record import LEFT, RIGHT, reviewer_name
+from newsletter.comparisons.record import LEFT, RIGHT, in_utc, reviewer_name
 from newsletter.editors.editor import WRITE
 from newsletter.issues import whereabouts
 from newsletter.web.desk.frame import Desk, Form, Here, back_to, only, page
@@ -41,7 +41,8 @@ LARGEST_ID: Final = 2**31 - 1
 @router.get("/comparisons")
 def show_all(desk: Here, q: str = "", before: str = "") -> Response:
     """The store, the newest first; `before` is where the page before ended."""
-    wanted = " ".join(q.split())[:LONGEST_SEARCH]
+    # Only what can be printed: PostgreSQL takes no NUL in a text.
+    wanted = "".join(filter(str.isprintable, " ".join(q.split())))[:LONGEST_SEARCH]
     with desk.reading() as session:
         found = shelf.browse(session, wanted, _place(before))
         places = whereabouts.find(session, [one.id for one in found.stored])
@@ -179,10 +180,7 @@ def _moment(desk: Desk, written: str) -> datetime | None:
     if not written:
         return None
     parsed = datetime.fromisoformat(written)
-    try:
-        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=desk.site.assembly.rules.zone)).astimezone(UTC)
-    except OverflowError:
-        raise ValueError from None
+    return in_utc(parsed if parsed.tzinfo else parsed.replace(tzinfo=desk.site.assembly.rules.zone))
 
 
 def _place(written: str) -> shelf.Key | None:

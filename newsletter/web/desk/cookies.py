@@ -6,6 +6,7 @@ Strict: a link to the desk in a mail is to find its editor signed in, and no GET
 """
 
 from hashlib import sha256
+from secrets import token_hex
 from typing import Final
 
 from fastapi import Request, Response
@@ -54,11 +55,13 @@ def secret_of(request: Request) -> str:
         return ""
 
 
-def known_as(request: Request) -> int | None:
-    """The account in which this browser has been."""
+def known_as(request: Request) -> tuple[int, str] | None:
+    """The account in which this browser has been, and what tells it from all others that have been in it."""
     site: Site = request.app.state.site
     try:
-        return int(_known(site).unsign(request.cookies.get(named(site, KNOWN), ""), KNOWN_FOR))
+        known = _known(site).unsign(request.cookies.get(named(site, KNOWN), ""), KNOWN_FOR).decode()
+        number, _, browser = known.partition("-")
+        return int(number), browser
     except (BadSignature, ValueError):  # a UnicodeError is a ValueError
         return None
 
@@ -66,7 +69,7 @@ def known_as(request: Request) -> int | None:
 def sign_in(site: Site, answer: Response, editor_id: int, secret: str) -> None:
     """Give a browser its session, and the word that it has been in this account."""
     set_cookie(site, answer, SESSION, signer(site).sign(secret).decode())
-    set_cookie(site, answer, KNOWN, _known(site).sign(str(editor_id)).decode(), KNOWN_FOR)
+    set_cookie(site, answer, KNOWN, _known(site).sign(f"{editor_id}-{token_hex(8)}").decode(), KNOWN_FOR)
 
 
 def set_cookie(site: Site, answer: Response, name: str, value: str, seconds: int | None = None) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
@@ -28,7 +28,7 @@ from newsletter.web.desk.cookies import forget_cookie, keys_of, named, secret_of
 from newsletter.web.desk.trust import REFUSED, came_from_here, is_proof, proof
 from newsletter.web.form import Sent, read
 from newsletter.web.keys import PRIVATE
-from newsletter.web.site import Site
+from newsletter.web.site import Site, environment
 
 FOLDER: Final = TEMPLATES / "desk"
 HOME: Final = "/desk"
@@ -113,14 +113,7 @@ class Desk:
 
 def furnish(site: Site) -> Furniture:
     """Read all templates and files of the desk, once."""
-    templates = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
+    templates = environment(FOLDER)
     theme = site.assembly.rules.masthead.theme.style()
     files = {}
     for path in sorted([*FOLDER.glob("*.css"), *FOLDER.glob("*.js")]):

@@ -123,11 +123,11 @@ def variants(desk: Here, week: str) -> Response:
 @router.get("/issues/{week}/links")
 def links(desk: Here, week: str) -> Response:
     """What came of asking the links, as the part of the page that htmx asks for while they are being asked."""
-    if not is_part(desk.request):
-        return back_to(desk, _path(week, "preview", Asked()))
     with desk.reading() as session:
         look = _look(session, desk, week)
         issue = look.issue
+        if not is_part(desk.request):
+            return back_to(desk, _path(week, "preview", Asked()))
         try:
             found = _links(desk, look)
         except CannotDo:

@@ -112,7 +112,8 @@ def _address_of(desk: Desk, number: int) -> Address:
 
 
 def _again(desk: Desk, sent: Sent, form: str, name: str, text: str) -> Response:
-    words = sent.one("address")[:LONGEST_SHOWN]
+    # Only what can be printed: it is looked for, and PostgreSQL takes no NUL in a text.
+    words = "".join(filter(str.isprintable, sent.one("address")))[:LONGEST_SHOWN]
     return readers_page(desk, words, None, http=422, wrong=Wrong(form, text, _typed(sent, name)))
 
 

@@ -56,7 +56,11 @@ def write(desk: Here, sent: Form, week: str) -> Response:
             before, stands = issue.version, revisions.content(session, issue)
             now = mark_of(stands, part)
             untouched = now in (sent.one("was"), sent.one("keep"))
-            if issue.state == issues.DRAFT and not untouched and _plain(part, typed) != _plain(part, getattr(stands, part)):
+            if (
+                issue.state == issues.DRAFT
+                and not untouched
+                and _plain(part, typed) != _plain(part, getattr(stands, part))
+            ):
                 trouble = trouble_with(desk, session, issue, stands, part, typed)
             else:
                 rules, of_week, _ = _of(desk, issue, before)
