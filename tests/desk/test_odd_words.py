@@ -15,20 +15,8 @@ ODD = ("\x00", "9" * 30, "²")
 """What a database does not take, or a number that is none."""
 QUERY = ("q", "week", "before", "behind", "found", "status", "reader", "without", "language", "dark", "shown", "heard")
 FIELDS = (
-    *(
-        "address",
-        "words",
-        "status",
-        "note",
-        "because",
-        "reason",
-        "subject",
-        "preheader",
-        "slug",
-        "slugs",
-        "seat-0",
-        "to",
-    ),
+    *("address", "words", "status", "note", "because", "reason", "subject", "preheader", "slug", "slugs", "seat-0"),
+    "to",
     *("text", "kind", "published_at", "at", "date", "time", "source", "encoding", "column-0", "version", "was", "keep"),
     *("reader", "without", "language", "digest", "number", "old", "password", "again", "code", "secret", "key", "next"),
 )
