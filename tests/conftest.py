@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 from alembic import command
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -40,6 +41,13 @@ def _no_stray_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("NEWSLETTER_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_stray_logs() -> Iterator[None]:
+    """A test that reads the settings sets up the logs as well: where they go, and that for good."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)
