@@ -20,6 +20,7 @@ from newsletter import arrivals, backfill, departures, health, housekeeping, out
 from newsletter.assembly import Assembly, assemble
 from newsletter.chronicle import Did, Notes, counts, of_sends
 from newsletter.cli.ending import until_signalled
+from newsletter.db import in_a_line
 from newsletter.issues import issue as issues
 from newsletter.outgoing import Run
 from newsletter.settings import SettingsError
@@ -179,10 +180,9 @@ def _logged(job: Job, seconds: float) -> Callable[..., None]:
             done = job(assembly, clock, *ends)
             notes.ran(assembly.engine, clock(), done)
         except Exception as error:  # noqa: BLE001  whatever it was, the clock goes on
-            # The first line: a database names addresses in the others.
-            said = str(error).partition("\n")[0]
-            log.error("job failed", job=job.__name__, error=f"{type(error).__name__}: {said}")  # noqa: TRY400
-            notes.failed(assembly.engine, clock(), f"{type(error).__name__}: {said}")
+            trouble = in_a_line(error)
+            log.error("job failed", job=job.__name__, error=trouble)  # noqa: TRY400
+            notes.failed(assembly.engine, clock(), trouble)
 
     return run
 

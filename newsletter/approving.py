@@ -59,14 +59,24 @@ class Reach:
 
 def readership(session: Session, rules: Rules, comparisons: Sequence[Comparison]) -> Plan:
     """Who would get what of an issue with these comparisons, if it went out now."""
-    return plan(comparisons, audience.choices(session), _other_languages(rules))
+    return plan(comparisons, audience.choices(session), other_languages(rules))
+
+
+def drawn(
+    session: Session, rules: Rules, comparisons: Sequence[Comparison], at: datetime
+) -> tuple[Counter[tuple[str, str | None]], Plan]:
+    """What readers have chosen -> how many, and who gets what, of an issue that begins at a moment.
+
+    Also of those whose rest is over by then: the send wakes them first of all.
+    """
+    choices = Counter(audience.choices(session)) + Counter(audience.waking(session, at))
+    return choices, plan(comparisons, choices, other_languages(rules))
 
 
 def reach(session: Session, rules: Rules, comparisons: Sequence[Comparison], now: datetime) -> Reach:
-    """How far an issue with these comparisons would go that began now: those whose rest is over by then are in it."""
-    choices = Counter(audience.choices(session)) + Counter(audience.waking(session, now))
-    drawn = plan(comparisons, choices, _other_languages(rules))
-    return Reach(choices.total() - drawn.left_out, drawn.left_out, 1 + len(drawn.selections))
+    """How far an issue with these comparisons would go that began now."""
+    choices, planned = drawn(session, rules, comparisons, now)
+    return Reach(choices.total() - planned.left_out, planned.left_out, 1 + len(planned.selections))
 
 
 def whole_letter(whole: Edition) -> Letter:
@@ -160,8 +170,7 @@ def why_not(session: Session, rules: Rules, issue: Issue, by: int | None) -> str
 
 def last_writer(session: Session, issue: Issue) -> int | None:
     """The account that made the newest version of an issue; None: the command line or the clock."""
-    assert issue.id is not None  # it was read from the database
-    newest = versions.find(session, issue.id, issue.version)
+    newest = versions.newest(session, issue)
     return newest.editor_id if newest else None
 
 
@@ -223,11 +232,11 @@ def _gets(session: Session, rules: Rules, whole: Edition) -> Sequence[Selection]
 
 def _may_get(session: Session, rules: Rules, whole: Edition) -> list[Selection]:
     """Those, and the whole letter in every language: the next reader may choose any."""
-    in_full = [Selection(frozenset(), (), code) for code in sorted(_other_languages(rules))]
+    in_full = [Selection(frozenset(), (), code) for code in sorted(other_languages(rules))]
     return list(dict.fromkeys([*_gets(session, rules, whole), *in_full]))
 
 
-def _other_languages(rules: Rules) -> set[str]:
+def other_languages(rules: Rules) -> set[str]:
     """All that there are but the newsletter's own."""
     return set(available()) - {rules.masthead.language}
 

@@ -113,6 +113,11 @@ def lost_a_race(error: DBAPIError) -> bool:
     return isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", None) == DEADLOCK
 
 
+def in_a_line(error: Exception) -> str:
+    """What an error is and says, without the lines behind the first: in those a database names addresses."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
+
+
 def committed(engine: Engine, act: Callable[[Session], T]) -> T:
     """Do something in one transaction and commit it; return what it returns. Raises what it raises.
 

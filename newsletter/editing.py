@@ -19,7 +19,7 @@ from newsletter.issues import issue as issues
 from newsletter.issues.issue import Issue, IssueComparison, Postponed
 from newsletter.issues.week import Week
 from newsletter.rendering.card import most_shown
-from newsletter.revisions import assign, change, content, keep, number_of, refuse_stale, refuse_too_long
+from newsletter.revisions import Content, assign, change, content, keep, number_of, refuse_stale, refuse_too_long
 from newsletter.weekly import MOST_COMPARISONS, CannotDo, Drafted, Rules
 
 
@@ -39,8 +39,8 @@ def arrange(
 ) -> Issue:
     """Bring the same comparisons into another order; the first one leads. Raises CannotDo for any others."""
 
-    def act(issue: Issue) -> str:
-        was = [piece.slug for piece in content(session, issue).comparisons]
+    def act(issue: Issue, before: Content) -> str:
+        was = [piece.slug for piece in before.comparisons]
         if sorted(was) != sorted(slugs):
             raise CannotDo(f"the comparisons of {week} are others by now; load the page again")
         assign(session, rules, issue, list(slugs))
@@ -54,8 +54,8 @@ def postpone(
 ) -> Issue:
     """Drop a comparison to the next issue: none up to this week takes it up by itself. Raises CannotDo for the last."""
 
-    def act(issue: Issue) -> str:
-        stay = [piece.slug for piece in content(session, issue).comparisons if piece.slug != slug]
+    def act(issue: Issue, before: Content) -> str:
+        stay = [piece.slug for piece in before.comparisons if piece.slug != slug]
         title = _in_issue(session, issue, slug).title
         if not stay:
             raise CannotDo(f"{title!r} is all that issue {week} has; cancel the issue, or take in another one first")
@@ -71,11 +71,11 @@ def take_up(
 ) -> Issue:
     """Bring one of those that wait into the issue, at its end. Raises CannotDo where there is no room for it."""
 
-    def act(issue: Issue) -> str:
+    def act(issue: Issue, before: Content) -> str:
         found = [one for one in waiting(session, rules, week) if one.slug == slug]
         if not found:
             raise CannotDo(f"no comparison {slug!r} waits for an issue; it may have come into one meanwhile")
-        here = [piece.slug for piece in content(session, issue).comparisons]
+        here = [piece.slug for piece in before.comparisons]
         if len(here) >= MOST_COMPARISONS:
             raise CannotDo(f"issue {week} has {MOST_COMPARISONS} comparisons, and no letter shows more; drop one first")
         session.exec(delete(Postponed).where(col(Postponed.comparison_id) == number_of(session, slug)))
@@ -100,7 +100,7 @@ def quote(
     Raises CannotDo for who is not on its panel, and for more than its place has room for.
     """
 
-    def act(issue: Issue) -> str:
+    def act(issue: Issue, _: Content) -> str:
         record = _in_issue(session, issue, slug)
         chosen = list(dict.fromkeys(seats)) if seats else None
         if strange := [seat for seat in chosen or [] if seat not in record.seats()]:
@@ -130,7 +130,7 @@ def write(
 ) -> Issue:
     """Write subject, preheader or note. An empty text brings the made one back, None leaves what is there."""
 
-    def act(_: Issue) -> str:
+    def act(_: Issue, __: Content) -> str:
         weekly.edit(session, week, subject, preheader)
         if note is not None:
             weekly.write_note(session, rules, week, note)

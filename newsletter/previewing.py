@@ -23,14 +23,13 @@ from newsletter.delivery.ledger import Delivery, StoredLetter
 from newsletter.delivery.mime import filler_for
 from newsletter.delivery.variants import Variant
 from newsletter.issues.issue import Issue
-from newsletter.issues.variants import Selection, plan
+from newsletter.issues.variants import Selection
 from newsletter.language import available, own_name
 from newsletter.message import Filler, Letter, Recipient
 from newsletter.post import SAMPLE_READER, Post
 from newsletter.rendering.edition import Edition
 from newsletter.rendering.size import size_after_filling
 from newsletter.weekly import CannotDo, Rules, comparisons_of, manuscript
-from subscribers import audience
 from subscribers.subscriber import ACTIVE, ERASED, PAUSED, STATUSES, Subscriber
 
 WHOLE: Final = Selection(frozenset(), ())
@@ -184,10 +183,8 @@ def variants_of(look: Look) -> list[VariantOf]:
     if look.issue.letter_id is not None:
         counted, selections = _frozen(session, look.issue.letter_id)
     else:
-        # Also of whom the send wakes, as it does first of all.
-        choices = Counter(audience.choices(session)) + Counter(audience.waking(session, look.issue.send_at))
-        others = set(available()) - {look.rules.masthead.language}
-        planned = plan(records, choices, others)
+        choices, planned = approving.drawn(session, look.rules, records, look.issue.send_at)
+        others = approving.other_languages(look.rules)
         counted = Counter()
         for choice, readers in choices.items():
             number = planned.number_of.get(choice, 0)

@@ -78,12 +78,15 @@ def change(
     version: int | None,
     by: int | None,
     now: datetime,
-    act: Callable[[Issue], str],
+    act: Callable[[Issue, Content], str],
 ) -> Issue:
-    """Do one thing to a draft and keep the version that it makes. `version` None: whichever is the newest."""
+    """Do one thing to a draft and keep the version that it makes. `version` None: whichever is the newest.
+
+    `act` is given the draft and what stands in it, and says in a few words what it did.
+    """
     issue, _ = _newest(session, rules, week, version)
     before = content(session, issue)
-    what = act(issue)
+    what = act(issue, before)
     session.flush()
     if keep(session, issue, before, what, by, now):
         refuse_too_long(session, rules, issue)
@@ -114,13 +117,13 @@ def redo(session: Session, rules: Rules, week: Week, version: int | None, by: in
 
 def undoes(session: Session, issue: Issue) -> str | None:
     """What `undo` would take back, in a few words; None where there is nothing."""
-    newest = versions.find(session, issue.id or 0, issue.version)
+    newest = versions.newest(session, issue)
     return versions.made(session, newest).what if newest and newest.undo_to is not None else None
 
 
 def redoes(session: Session, issue: Issue) -> str | None:
     """What `redo` would do again, in a few words; None where there is nothing."""
-    newest = versions.find(session, issue.id or 0, issue.version)
+    newest = versions.newest(session, issue)
     target = versions.find(session, newest.issue_id, newest.redo_to) if newest and newest.redo_to is not None else None
     return versions.made(session, target).what if target else None
 
@@ -174,7 +177,7 @@ def refuse_stale(session: Session, rules: Rules, issue: Issue, version: int | No
     """Raises Stale, naming who changed what, where this is not the newest version."""
     if version is None or version == issue.version:
         return
-    newest = versions.find(session, issue.id or 0, issue.version)
+    newest = versions.newest(session, issue)
     who = session.get(Editor, newest.editor_id) if newest and newest.editor_id is not None else None
     name = who.name if who else "The command line"
     since = f"{name} {newest.what} at {newest.at.astimezone(rules.zone):%H:%M}" if newest else "it was drafted anew"
@@ -194,7 +197,7 @@ def _newest(session: Session, rules: Rules, week: Week, version: int | None) -> 
     if issue.state != issues.DRAFT:
         raise CannotDo(f"issue {week} is {issue.state}; only a draft can be changed{way_on(issue)}")
     refuse_stale(session, rules, issue, version)
-    return issue, versions.find(session, issue.id or 0, issue.version)
+    return issue, versions.newest(session, issue)
 
 
 def _bring_back(

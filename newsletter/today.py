@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlmodel import Session, select
 
-from newsletter import approving, weekly
+from newsletter import weekly
 from newsletter.comparisons.comparison import ComparisonRow
 from newsletter.delivery.ledger import StoredLetter
 from newsletter.editors.editor import Editor
@@ -100,9 +100,8 @@ def _card(
 
 def _draft(session: Session, rules: Rules, issue: Issue, now: datetime, local: Local) -> Card:
     late = issue.send_at <= now
-    writer = session.get(Editor, approving.last_writer(session, issue) or 0)
-    assert issue.id is not None  # it was read from the database
-    newest = versions.find(session, issue.id, issue.version) if issue.version else None
+    newest = versions.newest(session, issue)
+    writer = session.get(Editor, newest.editor_id) if newest and newest.editor_id is not None else None
     said = [_contents(session, issue)]
     if newest is None:
         title = "waits to be written"

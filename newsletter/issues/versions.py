@@ -11,6 +11,7 @@ from sqlmodel import Field, Session, col, delete, select
 
 from newsletter.db import Table
 from newsletter.editors.editor import Editor
+from newsletter.issues.issue import Issue
 
 
 class Version(Table, table=True):
@@ -62,6 +63,12 @@ def wrote(session: Session, issue_id: int, part: str) -> tuple[Version, str | No
 def find(session: Session, issue_id: int, number: int) -> Version | None:
     """One version of an issue."""
     return session.get(Version, (issue_id, number))
+
+
+def newest(session: Session, issue: Issue) -> Version | None:
+    """The version that an issue is at; None of one that nobody has changed."""
+    assert issue.id is not None  # it was read from the database
+    return find(session, issue.id, issue.version)
 
 
 def made(session: Session, version: Version) -> Version:

@@ -15,7 +15,7 @@ import structlog
 from newsletter import counting
 from newsletter.assembly import Assembly
 from newsletter.counting import Ways
-from newsletter.db import reading
+from newsletter.db import in_a_line, reading
 
 ROUND: Final = 60.0  # seconds between two looks at what has become old, where nobody has asked for anything
 REST: Final = 5.0  # seconds at most between two things that nobody waits for: counting may not keep a core busy
@@ -106,8 +106,7 @@ class Bookkeeper:
 
     def _tell(self, error: Exception) -> None:
         """Log a trouble when it comes, and not in every round until it goes."""
-        # The first line: a database names addresses in the others.
-        trouble = f"{type(error).__name__}: {error}".partition("\n")[0]
+        trouble = in_a_line(error)
         if trouble != self._trouble:
             log.error("figures could not be counted", reason=trouble)
         self._trouble = trouble

@@ -20,7 +20,7 @@ from newsletter import asking, outgoing, weekly
 from newsletter.asking import Decided, Decision
 from newsletter.assembly import Assembly
 from newsletter.chronicle import Did, of_sends
-from newsletter.db import reading, writing
+from newsletter.db import in_a_line, reading, writing
 from newsletter.delivery.ledger import unnamed
 from newsletter.delivery.provider import spoken
 from newsletter.editors import log as diary
@@ -135,8 +135,8 @@ class Carrier:
                 self._say(week, str(error), wrong=True)
             except Exception as error:  # noqa: BLE001  whatever it was, the next round tries again
                 again = True
-                self._say(week, f"it could not be sent just now, and is tried again: {_in_a_line(error)}", wrong=True)
-                log.error("an issue could not be sent", week=week, reason=_in_a_line(error))  # noqa: TRY400
+                self._say(week, f"it could not be sent just now, and is tried again: {in_a_line(error)}", wrong=True)
+                log.error("an issue could not be sent", week=week, reason=in_a_line(error))  # noqa: TRY400
             with self._news:
                 self._at[SENDING].discard(week)
                 if again and week not in self._to_send:
@@ -200,8 +200,8 @@ class Carrier:
             except CannotDo as error:
                 self._say(week, str(error), wrong=True)
             except Exception as error:  # noqa: BLE001  whatever it was, the pages go on
-                self._say(week, f"the provider could not be asked: {_in_a_line(error)}", wrong=True)
-                log.error("a provider could not be asked", week=week, reason=_in_a_line(error))  # noqa: TRY400
+                self._say(week, f"the provider could not be asked: {in_a_line(error)}", wrong=True)
+                log.error("a provider could not be asked", week=week, reason=in_a_line(error))  # noqa: TRY400
             else:
                 is_done = bool(decided.resent or decided.given_up)
                 words, wrong = _of_decision(decided)
@@ -263,8 +263,3 @@ def _of_decision(decided: Decided) -> tuple[str, bool]:
     if left > 0:
         said.append(f"{left:,} are still in doubt" + (f" ({asked.why})" if asked.why else ""))
     return "; ".join(said), left > 0
-
-
-def _in_a_line(error: Exception) -> str:
-    # The first line: a database names addresses in the others.
-    return f"{type(error).__name__}: {error}".partition("\n")[0]

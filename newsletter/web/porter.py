@@ -17,7 +17,7 @@ from typing import BinaryIO, Final
 import structlog
 from sqlalchemy import Engine
 
-from newsletter.db import writing
+from newsletter.db import in_a_line, writing
 from newsletter.editors import log as diary
 from subscribers.csv_file import CsvFile, look_through
 from subscribers.dialects import Reading, recognise
@@ -270,7 +270,6 @@ class Porter:
     def _trouble(self, error: Exception, what: str) -> str:
         if isinstance(error, _Stopped):
             return "the program was ending"
-        # The first line: a database names addresses in the others.
-        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        reason = in_a_line(error)
         log.error(what, reason=reason)
         return reason

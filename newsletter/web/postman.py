@@ -14,6 +14,7 @@ import structlog
 
 from newsletter import welcome
 from newsletter.assembly import Assembly
+from newsletter.db import in_a_line
 
 ROUND: Final = 15.0  # seconds between two rounds that nobody has asked for
 A_MOMENT: Final = 1.5  # seconds at most between a nudge and its round, by chance
@@ -73,8 +74,7 @@ class Postman:
             assembly = self._assembly
             carried = welcome.carry(assembly.bare_engine, assembly.welcome_desk, self._clock, self._stopping)
         except Exception as error:  # noqa: BLE001  whatever it was, the next round tries again
-            # The first line: a database names addresses in the others.
-            self._tell(f"{type(error).__name__}: {error}".partition("\n")[0])
+            self._tell(in_a_line(error))
             return False
         if carried.sign_ups or carried.letters:
             log.info("letters carried", sign_ups=carried.sign_ups, letters=carried.letters)

@@ -242,8 +242,7 @@ def _next_step(issue: Issue) -> str:
 
 def _writer(session: Session, issue: Issue) -> tuple[str | None, versions.Version] | None:
     """Who made the newest version (None: no account did), and that; None of a draft that nobody has changed."""
-    assert issue.id is not None  # it was read from the database
-    version = versions.find(session, issue.id, issue.version)
+    version = versions.newest(session, issue)
     if version is None:
         return None
     editor = session.get(Editor, version.editor_id) if version.editor_id is not None else None

@@ -209,7 +209,7 @@ def _of(desk: Desk, issue: Issue, version: int) -> tuple[Any, Week, int]:
 def _note(desk: Desk, session: Session, issue: Issue, before: int) -> str:
     """Write into the log what has become of a draft; what that was, in a few words."""
     session.refresh(issue)
-    newest = versions.find(session, issue.id or 0, issue.version) if issue.version != before else None
+    newest = versions.newest(session, issue) if issue.version != before else None
     if newest is None:
         return "nothing has changed"
     desk.log(session, newest.what, week=issue.week)
